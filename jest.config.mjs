@@ -1,0 +1,40 @@
+/** Three projects: `unit` needs no server, `server` has a real PostgreSQL and Temporal, `long` is for `npm run test:long`. */
+const shared = {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' } },
+    ],
+  },
+  modulePathIgnorePatterns: ['<rootDir>/.data'],
+};
+
+const long = ['<rootDir>/test/**/*.long.test.ts'];
+const server = ['<rootDir>/test/**/*.server.test.ts'];
+
+export default {
+  projects: [
+    {
+      ...shared,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/test/**/*.test.ts'],
+      testPathIgnorePatterns: ['\\.server\\.test\\.ts$', '\\.long\\.test\\.ts$'],
+    },
+    {
+      ...shared,
+      displayName: 'server',
+      testMatch: server,
+      globalSetup: '<rootDir>/test/support/globalSetup.ts',
+      globalTeardown: '<rootDir>/test/support/globalTeardown.ts',
+    },
+    {
+      ...shared,
+      displayName: 'long',
+      testMatch: long,
+      globalSetup: '<rootDir>/test/support/globalSetup.ts',
+      globalTeardown: '<rootDir>/test/support/globalTeardown.ts',
+    },
+  ],
+};

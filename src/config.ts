@@ -1,0 +1,166 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { ArcadiaError } from './domain/errors.ts';
+
+/** Every fault of the configuration at once, each with the variable's name. */
+export class InvalidConfiguration extends ArcadiaError {
+  constructor(faults: readonly string[]) {
+    super(
+      'invalid_configuration',
+      `the configuration can't be used:\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
+    );
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const port = z
+  .string()
+  .regex(/^\d{1,5}$/, 'expected a port from 0 to 65535')
+  .transform(Number)
+  .refine((value) => value <= 65_535, 'expected a port from 0 to 65535');
+const count = z
+  .string()
+  .regex(/^[1-9]\d{0,6}$/, 'expected a whole number from 1 to 9999999')
+  .transform(Number);
+const url = (protocols: RegExp, example: string) =>
+  z.url({ protocol: protocols, error: `expected a URL like ${example}` });
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+);
+const text = z.string().trim().min(1, 'must not be empty');
+
+const databaseUrl = url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/database');
+const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info');
+
+const temporal = {
+  /** Address, namespace, TLS and API key themselves are read by Temporal's own envconfig; the names are checked here. */
+  TEMPORAL_ADDRESS: text.default('127.0.0.1:7233'),
+  TEMPORAL_NAMESPACE: text.default('default'),
+  /** Where operators see the Temporal Web UI, for links. */
+  TEMPORAL_UI_URL: url(/^https?$/, 'http://127.0.0.1:8233').default('http://127.0.0.1:8233'),
+};
+
+const workerSchema = z.object({
+  DATABASE_URL: databaseUrl,
+  DATABASE_POOL_SIZE: count.default(20),
+  ...temporal,
+  LOG_LEVEL: logLevel,
+  METRICS_HOST: text.default('127.0.0.1'),
+  WORKER_METRICS_PORT: port.default(9465),
+  DIGITALOCEAN_TOKEN: text,
+  DIGITALOCEAN_API_URL: url(/^https?$/, 'https://api.digitalocean.com').default(
+    'https://api.digitalocean.com',
+  ),
+  DIGITALOCEAN_REQUESTS_PER_MINUTE: count.default(250),
+  DIGITALOCEAN_REQUESTS_PER_HOUR: count.default(5_000),
+  SPACES_ACCESS_KEY_ID: text.optional(),
+  SPACES_SECRET_ACCESS_KEY: text.optional(),
+  SPACES_REGIONS: list.default([
+    'nyc3',
+    'ams3',
+    'sfo2',
+    'sfo3',
+    'sgp1',
+    'lon1',
+    'fra1',
+    'tor1',
+    'blr1',
+    'syd1',
+    'atl1',
+  ]),
+  /** `{region}` stands for the region. */
+  SPACES_ENDPOINT: text.default('https://{region}.digitaloceanspaces.com'),
+  INGESTS_AT_ONCE: count.default(8),
+});
+export type WorkerConfig = z.output<typeof workerSchema>;
+
+const jwtAlgorithm = z.enum(['HS256', 'HS384', 'HS512']);
+const apiSchema = z.object({
+  DATABASE_URL: databaseUrl,
+  DATABASE_POOL_SIZE: count.default(10),
+  ...temporal,
+  LOG_LEVEL: logLevel,
+  API_HOST: text.default('127.0.0.1'),
+  API_PORT: port.default(4005),
+  METRICS_HOST: text.default('127.0.0.1'),
+  METRICS_PORT: port.default(9464),
+  /** RFC 7518 §3.2: an HS512 key has at least 64 bytes. The bytes are used as they are. */
+  JWT_SECRET: z.string().refine((secret) => Buffer.byteLength(secret) >= 64, 'must have at least 64 bytes'),
+  JWT_ALGORITHMS: list.pipe(z.array(jwtAlgorithm).min(1)).default(['HS512']),
+  JWT_ISSUER: text.optional(),
+  JWT_AUDIENCE: text.optional(),
+  CORS_ORIGINS: list.pipe(z.array(url(/^https?$/, 'https://console.example.com'))).default([]),
+  /** Requests a minute for each address before the token is read, and for each token's subject after. */
+  RATE_LIMIT_PER_MINUTE: count.default(600),
+});
+export type ApiConfig = z.output<typeof apiSchema>;
+
+const migrationSchema = z.object({
+  DATABASE_OWNER_URL: databaseUrl,
+  DATABASE_APP_ROLE: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'expected a plain lower-case role name')
+    .default('arcadia_app'),
+});
+export type MigrationConfig = z.output<typeof migrationSchema>;
+
+const temporalSchema = z.object(temporal);
+export type TemporalConfig = z.output<typeof temporalSchema>;
+
+/** What `src/worker.ts` needs. @throws InvalidConfiguration */
+export const readWorkerConfig = (environment: Environment = process.env): WorkerConfig =>
+  read(workerSchema, environment);
+/** What `src/server.ts` needs. @throws InvalidConfiguration */
+export const readApiConfig = (environment: Environment = process.env): ApiConfig =>
+  read(apiSchema, environment);
+/** What `cli.ts migrate` needs. @throws InvalidConfiguration */
+export const readMigrationConfig = (environment: Environment = process.env): MigrationConfig =>
+  read(migrationSchema, environment);
+/** What a command that only talks to Temporal needs. @throws InvalidConfiguration */
+export const readTemporalConfig = (environment: Environment = process.env): TemporalConfig =>
+  read(temporalSchema, environment);
+
+/** Secrets may also come from a file named by `<NAME>_FILE`, as container platforms mount them. */
+const secretNames = [
+  'DATABASE_URL',
+  'DATABASE_OWNER_URL',
+  'DIGITALOCEAN_TOKEN',
+  'SPACES_ACCESS_KEY_ID',
+  'SPACES_SECRET_ACCESS_KEY',
+  'JWT_SECRET',
+];
+
+function read<Schema extends z.ZodType>(schema: Schema, environment: Environment): z.output<Schema> {
+  const values: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined && value !== '') values[name] = value;
+  }
+  const faults: string[] = [];
+  for (const name of secretNames) {
+    const file = values[`${name}_FILE`];
+    if (file === undefined || values[name] !== undefined) continue;
+    try {
+      values[name] = readFileSync(file, 'utf8').trimEnd();
+    } catch {
+      faults.push(`${name}_FILE: "${file}" can't be read`);
+    }
+  }
+  const result = schema.safeParse(values);
+  if (!result.success) {
+    for (const issue of result.error.issues) {
+      const name = String(issue.path[0]);
+      const value = values[name];
+      faults.push(
+        value === undefined
+          ? `${name}: is required`
+          : `${name}: ${issue.message}${secretNames.includes(name) ? '' : `, not "${value}"`}`,
+      );
+    }
+  }
+  if (!result.success || faults.length > 0) throw new InvalidConfiguration(faults);
+  return result.data;
+}

@@ -1,0 +1,27 @@
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import { CloudInvoice } from './cloudInvoice.ts';
+import { platformOnly } from './policies.ts';
+
+/** One reading of an invoice. A restated invoice is a new version; the earlier ones stay readable with their lines. */
+export const CloudInvoiceVersion = defineEntity({
+  name: 'CloudInvoiceVersion',
+  tableName: 'cloud_invoice_versions',
+  rowLevelSecurity: 'force',
+  policies: platformOnly,
+  uniques: [{ name: 'cloud_invoice_versions_identity', properties: ['invoice', 'version'] }],
+  properties: {
+    id: p.uuid().primary().defaultRaw('gen_random_uuid()'),
+    invoice: p.manyToOne(CloudInvoice).mapToPk(),
+    version: p.integer(),
+    amount: p.decimal().columnType('numeric'),
+    currency: p.text(),
+    lineCount: p.integer(),
+    /** SHA-256 over the stated amount and every stored line; equal checksums are equal invoices. */
+    checksum: p.text(),
+    /** The part of `amount` that no line of the provider explains, accepted by an operator. */
+    acceptedDifference: p.decimal().columnType('numeric').nullable(),
+    ingestedAt: p.datetime(),
+    supersededAt: p.datetime().nullable(),
+  },
+});
+export type CloudInvoiceVersion = InferEntity<typeof CloudInvoiceVersion>;

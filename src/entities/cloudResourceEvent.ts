@@ -1,0 +1,24 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import type { JsonValue } from '../domain/errors.ts';
+import { CloudResource } from './cloudResource.ts';
+import { platformOnly } from './policies.ts';
+
+/** What the inventory sync saw happen to a resource; kept for ever. */
+export const resourceEventTypes = ['discovered', 'changed', 'renamed', 'gone', 'returned', 'moved'] as const;
+export type ResourceEventType = (typeof resourceEventTypes)[number];
+
+export const CloudResourceEvent = defineEntity({
+  name: 'CloudResourceEvent',
+  tableName: 'cloud_resource_events',
+  rowLevelSecurity: 'force',
+  policies: platformOnly,
+  indexes: [{ name: 'cloud_resource_events_history', properties: ['resource', 'occurredAt'] }],
+  properties: {
+    id: p.bigint().primary().autoincrement(),
+    resource: p.manyToOne(CloudResource).mapToPk(),
+    type: p.text().$type<ResourceEventType>(),
+    occurredAt: p.datetime(),
+    /** The columns that changed: `{ name: { from, to } }`. */
+    changes: p.json().$type<{ [column: string]: { from: JsonValue; to: JsonValue } }>(),
+  },
+});

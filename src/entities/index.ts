@@ -1,0 +1,30 @@
+import { AuditEntry } from './auditEntry.ts';
+import { CloudAttributionChange } from './cloudAttributionChange.ts';
+import { CloudBalanceSnapshot } from './cloudBalanceSnapshot.ts';
+import { CloudCostLine } from './cloudCostLine.ts';
+import { CloudInventoryListing } from './cloudInventoryListing.ts';
+import { CloudInvoice } from './cloudInvoice.ts';
+import { CloudInvoiceVersion } from './cloudInvoiceVersion.ts';
+import { CloudProject } from './cloudProject.ts';
+import { CloudResource } from './cloudResource.ts';
+import { CloudResourceEvent } from './cloudResourceEvent.ts';
+import { CloudResourceMembership } from './cloudResourceMembership.ts';
+import { CloudResourceName } from './cloudResourceName.ts';
+import { IdempotencyKey } from './idempotencyKey.ts';
+
+/** Every table that MikroORM knows; the staging tables and `rate_limits` are made by migrations alone. */
+export const entities = [
+  CloudProject,
+  CloudResource,
+  CloudResourceName,
+  CloudResourceMembership,
+  CloudResourceEvent,
+  CloudInventoryListing,
+  CloudBalanceSnapshot,
+  CloudInvoice,
+  CloudInvoiceVersion,
+  CloudCostLine,
+  CloudAttributionChange,
+  AuditEntry,
+  IdempotencyKey,
+];

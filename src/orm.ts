@@ -1,0 +1,39 @@
+import { fileURLToPath } from 'node:url';
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroORM, type Options } from '@mikro-orm/postgresql';
+import { entities } from './entities/index.ts';
+
+/** The tables that MikroORM does not manage: their migrations are written by hand. */
+const unmanagedTables = ['cloud_cost_line_stage', 'cloud_invoice_item_stage', 'rate_limits'];
+
+export interface OrmSettings {
+  readonly url: string;
+  /** The most connections that this process holds. */
+  readonly poolSize?: number;
+  /** Milliseconds after which PostgreSQL ends a statement; 0 is never. */
+  readonly statementTimeoutMs?: number;
+}
+
+/** Starts MikroORM; the only place that does. It connects on the first query. */
+export function startOrm(settings: OrmSettings): Promise<MikroORM> {
+  const options: Options = {
+    clientUrl: settings.url,
+    entities,
+    extensions: [Migrator],
+    forceUtcTimezone: true,
+    pool: { max: settings.poolSize ?? 10 },
+    driverOptions: { statement_timeout: settings.statementTimeoutMs ?? 0, application_name: 'arcadia-cloud' },
+    schemaGenerator: { skipTables: unmanagedTables },
+    migrations: {
+      path: fileURLToPath(new URL('../migrations', import.meta.url)),
+      glob: '!(*.d).ts',
+      tableName: 'schema_migrations',
+      snapshotName: '.snapshot',
+      emit: 'ts',
+      // Each migration is one transaction, and they run under one lock, so that two deploys at once do no harm.
+      transactional: true,
+      allOrNothing: true,
+    },
+  };
+  return MikroORM.init(options);
+}

@@ -1,0 +1,36 @@
+import { ArcadiaError, type ArcadiaErrorOptions } from '../domain/errors.ts';
+
+/**
+ * What goes wrong between us and a provider. `retryable` decides alone whether Temporal tries again:
+ * `provider_unavailable` (5xx, reset, time-out), `provider_rate_limited` (with the wait that was asked for),
+ * `provider_unauthorized`, `provider_not_found`, `provider_rejected` (other 4xx), `provider_bad_answer` (breaks the contract).
+ */
+export class ProviderError extends ArcadiaError {}
+
+/** A listing that did not come whole: its kind is unknown, nothing of it is gone. */
+export class PartialListing extends ProviderError {
+  constructor(what: string, detail: string) {
+    super('partial_listing', `the listing of ${what} came partial: ${detail}`, {
+      retryable: true,
+      context: { what, detail },
+    });
+  }
+}
+
+/** An invoice document that can't be accepted; the invoice is held. `line` and `column` are 1-based file positions. */
+export class InvalidInvoiceDocument extends ProviderError {
+  constructor(code: InvoiceDocumentFault, message: string, context: ArcadiaErrorOptions['context'] = {}) {
+    super(code, message, { retryable: false, context });
+  }
+}
+
+export type InvoiceDocumentFault =
+  | 'invoice_empty'
+  | 'invoice_header_only'
+  | 'invoice_not_csv'
+  | 'invoice_missing_column'
+  | 'invoice_repeated_column'
+  | 'invoice_bad_row'
+  | 'invoice_bad_value'
+  | 'invoice_truncated'
+  | 'invoice_too_large';

@@ -1,0 +1,78 @@
+import type { SyncSpeed } from '../domain/resourceKind.ts';
+
+/** Inputs and results of every workflow: plain JSON, ids and small summaries; money as decimal strings. */
+
+export interface SyncInventoryInput {
+  readonly provider: string;
+  readonly speed: SyncSpeed;
+}
+export interface SyncInventoryResult {
+  readonly speed: SyncSpeed;
+  readonly kinds: readonly KindSyncResult[];
+  /** Cost lines whose resource or outcome changed by what was found. */
+  readonly reattributed: number;
+}
+/** How one kind's listing went. `unknown`: it failed or came partial, and nothing was taken as gone. */
+export interface KindSyncResult {
+  readonly kind: string;
+  readonly state: 'fresh' | 'unknown';
+  readonly live: number;
+  readonly discovered: number;
+  readonly changed: number;
+  readonly gone: number;
+  readonly problem: string | null;
+}
+
+export interface SnapshotBalanceInput {
+  readonly provider: string;
+}
+export interface SnapshotBalanceResult {
+  readonly generatedAt: string;
+  readonly monthToDateBalance: string;
+  readonly currency: string;
+  /** False where the provider's figure is the one already stored. */
+  readonly stored: boolean;
+}
+
+export interface DiscoverInvoicesInput {
+  readonly provider: string;
+  /** Who asked, for the audit log; absent where the schedule did. */
+  readonly requestedBy?: string;
+  /** Carried over by continue-as-new; absent on the first run. */
+  readonly carried?: DiscoverInvoicesResult;
+}
+export interface DiscoverInvoicesResult {
+  /** Entries of the billing history, and how many of them are invoices. */
+  readonly entries: number;
+  readonly invoices: number;
+  readonly newInvoices: number;
+  /** Invoices of which the amount or the checksum differs from what is stored. */
+  readonly restated: number;
+  readonly ingestsStarted: number;
+  readonly ingested: number;
+  readonly held: number;
+  /** Ingests that somebody else had already started. */
+  readonly alreadyRunning: number;
+}
+
+export interface IngestInvoiceInput {
+  readonly provider: string;
+  readonly invoiceUuid: string;
+  /** Present where an operator accepts what does not add up; the difference must still be this one. */
+  readonly acceptedDifference?: {
+    readonly difference: string;
+    readonly reason: string;
+    readonly actor: string;
+    readonly requestId?: string;
+  };
+}
+export interface IngestInvoiceResult {
+  readonly outcome: 'ingested' | 'unchanged' | 'held';
+  readonly version: number;
+  readonly lines: number;
+  readonly total: string;
+  readonly currency: string;
+  readonly matched: number;
+  /** Why it is held. */
+  readonly problem: string | null;
+}
