@@ -63,6 +63,16 @@ export class Migration20261122000001_cogs extends Migration {
     );
 
     this.addSql(
+      `create table "cloud_project_members" ("id" bigserial primary key, "provider" text not null, "kind" text not null, "external_id" text not null, "project_id" uuid not null);`,
+    );
+    this.addSql(
+      `create index "cloud_project_members_project_id_index" on "cloud_project_members" ("project_id");`,
+    );
+    this.addSql(
+      `alter table "cloud_project_members" add constraint "cloud_project_members_identity" unique ("provider", "kind", "external_id");`,
+    );
+
+    this.addSql(
       `create table "cloud_resources" ("id" uuid not null default gen_random_uuid(), "provider" text not null, "kind" text not null, "external_id" text not null, "name" text not null, "region" text null, "size_slug" text null, "status" text null, "tags" jsonb not null, "price_monthly" numeric null, "currency" text not null, "attributes" jsonb not null, "project_id" uuid null, "tenant_id" text null, "deployment_id" uuid null, "created_at" timestamptz null, "first_seen_at" timestamptz not null, "last_seen_at" timestamptz not null, "gone_at" timestamptz null, primary key ("id"));`,
     );
     this.addSql(`create index "cloud_resources_tenant" on "cloud_resources" ("tenant_id", "id");`);
@@ -73,16 +83,19 @@ export class Migration20261122000001_cogs extends Migration {
     );
 
     this.addSql(
-      `create table "cloud_cost_lines" ("id" bigserial primary key, "invoice_id" uuid not null, "version_id" uuid not null, "line_number" int not null, "period_start" date not null, "product" text not null, "group_description" text not null, "description" text not null, "hours" numeric null, "charge_start" timestamptz not null, "charge_end" timestamptz not null, "billed_cost" numeric not null, "currency" text not null, "project_name" text null, "category" text null, "line_class" text not null, "kind" text null, "resource_name" text null, "provider_resource_id" text null, "resource_id" uuid null, "match_outcome" text not null, "match_reason" text not null, "match_candidates" jsonb null, "extra" jsonb not null);`,
+      `create table "cloud_cost_lines" ("id" bigserial primary key, "invoice_id" uuid not null, "version_id" uuid not null, "line_number" int not null, "period_start" date not null, "product" text not null, "group_description" text not null, "description" text not null, "hours" numeric null, "charge_start" timestamptz not null, "charge_end" timestamptz not null, "billed_cost" numeric not null, "currency" text not null, "project_name" text null, "category" text null, "line_class" text not null, "kind" text null, "resource_name" text null, "provider_resource_id" text null, "provider_resource_uuid" text null, "resource_id" uuid null, "match_outcome" text not null, "match_reason" text not null, "match_candidates" jsonb null, "extra" jsonb not null);`,
     );
     this.addSql(`create index "cloud_cost_lines_invoice_id_index" on "cloud_cost_lines" ("invoice_id");`);
     this.addSql(`create index "cloud_cost_lines_period" on "cloud_cost_lines" ("period_start", "id");`);
     this.addSql(`create index "cloud_cost_lines_resource" on "cloud_cost_lines" ("resource_id");`);
     this.addSql(
-      `create index "cloud_cost_lines_provider_id" on public.cloud_cost_lines ("kind", "provider_resource_id");`,
+      `create index "cloud_cost_lines_provider_id" on public.cloud_cost_lines ("provider_resource_id") where "provider_resource_id" is not null;`,
     );
     this.addSql(
-      `create index "cloud_cost_lines_name" on public.cloud_cost_lines ("kind", lower("resource_name"));`,
+      `create index "cloud_cost_lines_provider_uuid" on public.cloud_cost_lines ("provider_resource_uuid") where "provider_resource_uuid" is not null;`,
+    );
+    this.addSql(
+      `create index "cloud_cost_lines_name" on public.cloud_cost_lines (lower("resource_name")) where "resource_name" is not null;`,
     );
     this.addSql(
       `alter table "cloud_cost_lines" add constraint "cloud_cost_lines_identity" unique ("version_id", "line_number");`,
@@ -123,6 +136,10 @@ export class Migration20261122000001_cogs extends Migration {
 
     this.addSql(
       `alter table "cloud_invoice_versions" add constraint "cloud_invoice_versions_invoice_id_foreign" foreign key ("invoice_id") references "cloud_invoices" ("id");`,
+    );
+
+    this.addSql(
+      `alter table "cloud_project_members" add constraint "cloud_project_members_project_id_foreign" foreign key ("project_id") references "cloud_projects" ("id");`,
     );
 
     this.addSql(
@@ -212,6 +229,14 @@ export class Migration20261122000001_cogs extends Migration {
     );
     this.addSql(
       `create policy "tenant_reads_own" on "cloud_projects" for select using (current_setting('app.role', true) = 'tenant' and tenant_id = nullif(current_setting('app.tenant_id', true), ''));`,
+    );
+    this.addSql(`alter table "cloud_project_members" enable row level security;`);
+    this.addSql(`alter table "cloud_project_members" force row level security;`);
+    this.addSql(
+      `create policy "platform_reads" on "cloud_project_members" for select using (current_setting('app.role', true) in ('system', 'platform_admin', 'platform_viewer'));`,
+    );
+    this.addSql(
+      `create policy "platform_writes" on "cloud_project_members" using (current_setting('app.role', true) in ('system', 'platform_admin')) with check (current_setting('app.role', true) in ('system', 'platform_admin'));`,
     );
     this.addSql(`alter table "cloud_resources" enable row level security;`);
     this.addSql(`alter table "cloud_resources" force row level security;`);

@@ -74,7 +74,6 @@ const workerSchema = z.object({
   ]),
   /** `{region}` stands for the region. */
   SPACES_ENDPOINT: text.default('https://{region}.digitaloceanspaces.com'),
-  INGESTS_AT_ONCE: count.default(8),
 });
 export type WorkerConfig = z.output<typeof workerSchema>;
 

@@ -25,11 +25,15 @@ export const kindsBySpeed = {
 export type SyncSpeed = keyof typeof kindsBySpeed;
 export const syncSpeeds = Object.keys(kindsBySpeed) as SyncSpeed[];
 
-const numericId = /^\d+$/;
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const numericId = '^[0-9]+$';
+const uuid = '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
 
-/** The form of the ids under which a kind is listed; kinds that are not named here are listed by a free-form name. */
-const idForms: Partial<Record<ResourceKind, RegExp>> = {
+/**
+ * The form of the ids under which a kind is listed, as a regular expression that JavaScript and PostgreSQL read alike. An id of
+ * that form on an invoice line proves that a listed resource with another id is another resource; invoices may also carry
+ * internal ids that no listing shows, and those prove nothing. Kinds that are not named here are listed by a free-form name.
+ */
+export const listedIdForms: Readonly<Partial<Record<ResourceKind, string>>> = {
   droplet: numericId,
   volume: uuid,
   load_balancer: uuid,
@@ -38,9 +42,9 @@ const idForms: Partial<Record<ResourceKind, RegExp>> = {
 };
 
 /**
- * Whether an id on an invoice line is of the form under which this kind is listed. Only then does it prove that a listed
- * resource with another id is another resource; an invoice may carry internal ids that no listing shows.
+ * Which kinds of resource a line of a kind may belong to. A backup is charged by the name of its droplet, and its cost is that
+ * droplet's; every other kind is charged by its own.
  */
-export function isListedIdOf(kind: ResourceKind, id: string): boolean {
-  return idForms[kind]?.test(id) ?? false;
+export function chargedKinds(kind: ResourceKind): readonly ResourceKind[] {
+  return kind === 'backup' ? ['backup', 'droplet'] : [kind];
 }

@@ -20,12 +20,17 @@ export const CloudCostLine = defineEntity({
     {
       name: 'cloud_cost_lines_provider_id',
       expression: (columns, table, name) =>
-        `create index "${name}" on ${table} ("${columns.kind}", "${columns.providerResourceId}")`,
+        `create index "${name}" on ${table} ("${columns.providerResourceId}") where "${columns.providerResourceId}" is not null`,
+    },
+    {
+      name: 'cloud_cost_lines_provider_uuid',
+      expression: (columns, table, name) =>
+        `create index "${name}" on ${table} ("${columns.providerResourceUuid}") where "${columns.providerResourceUuid}" is not null`,
     },
     {
       name: 'cloud_cost_lines_name',
       expression: (columns, table, name) =>
-        `create index "${name}" on ${table} ("${columns.kind}", lower("${columns.resourceName}"))`,
+        `create index "${name}" on ${table} (lower("${columns.resourceName}")) where "${columns.resourceName}" is not null`,
     },
   ],
   properties: {
@@ -48,7 +53,9 @@ export const CloudCostLine = defineEntity({
     lineClass: p.text().$type<'resource' | 'shared' | 'tax' | 'credit' | 'unexplained'>(),
     kind: p.text().$type<ResourceKind>().nullable(),
     resourceName: p.text().nullable(),
+    /** The ids that the invoice's items name: a number or a name, and a UUID where there is one. */
     providerResourceId: p.text().nullable(),
+    providerResourceUuid: p.text().nullable(),
     resource: p.manyToOne(CloudResource).mapToPk().nullable(),
     matchOutcome: p.text().$type<MatchOutcome>(),
     matchReason: p.text(),

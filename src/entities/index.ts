@@ -6,6 +6,7 @@ import { CloudInventoryListing } from './cloudInventoryListing.ts';
 import { CloudInvoice } from './cloudInvoice.ts';
 import { CloudInvoiceVersion } from './cloudInvoiceVersion.ts';
 import { CloudProject } from './cloudProject.ts';
+import { CloudProjectMember } from './cloudProjectMember.ts';
 import { CloudResource } from './cloudResource.ts';
 import { CloudResourceEvent } from './cloudResourceEvent.ts';
 import { CloudResourceMembership } from './cloudResourceMembership.ts';
@@ -15,6 +16,7 @@ import { IdempotencyKey } from './idempotencyKey.ts';
 /** Every table that MikroORM knows; the staging tables and `rate_limits` are made by migrations alone. */
 export const entities = [
   CloudProject,
+  CloudProjectMember,
   CloudResource,
   CloudResourceName,
   CloudResourceMembership,

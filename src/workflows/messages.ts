@@ -39,7 +39,10 @@ export interface DiscoverInvoicesInput {
   /** Who asked, for the audit log; absent where the schedule did. */
   readonly requestedBy?: string;
   /** Carried over by continue-as-new; absent on the first run. */
-  readonly carried?: DiscoverInvoicesResult;
+  readonly carried?: {
+    readonly result: DiscoverInvoicesResult;
+    readonly before: { readonly id: string; readonly period: string } | null;
+  };
 }
 export interface DiscoverInvoicesResult {
   /** Entries of the billing history, and how many of them are invoices. */
@@ -53,6 +56,8 @@ export interface DiscoverInvoicesResult {
   readonly held: number;
   /** Ingests that somebody else had already started. */
   readonly alreadyRunning: number;
+  /** Ingests that were cancelled or terminated; the next discovery starts them again. */
+  readonly stopped: number;
 }
 
 export interface IngestInvoiceInput {
@@ -75,4 +80,19 @@ export interface IngestInvoiceResult {
   readonly matched: number;
   /** Why it is held. */
   readonly problem: string | null;
+}
+
+export interface LaunchInput {
+  /** The workflow to start, under its own id, so that one of a kind runs at a time whoever starts it. */
+  readonly workflow: 'syncInventory' | 'snapshotBalance' | 'discoverInvoices';
+  readonly workflowId: string;
+  readonly taskQueue: string;
+  readonly summary: string;
+  readonly input: SyncInventoryInput | SnapshotBalanceInput | DiscoverInvoicesInput;
+  /** Minutes after which a run that hangs is ended, so that it doesn't hold up the ones after it; absent for no limit. */
+  readonly timeoutMinutes?: number;
+}
+export interface LaunchResult {
+  /** False where one was running already. */
+  readonly started: boolean;
 }

@@ -1,0 +1,93 @@
+import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import { toAmountText } from '../domain/money.ts';
+import { recordBalance } from '../services/recordBalance.ts';
+import {
+  type InvoiceCursor,
+  invoicesToIngest,
+  markRestated,
+  recentInvoices,
+  recordDiscovery,
+  type WaitingInvoice,
+} from '../services/recordDiscovery.ts';
+import { summariseInvoiceLines } from '../services/stageInvoice.ts';
+import type { SnapshotBalanceResult } from '../workflows/messages.ts';
+import { type ActivityDependencies, providerNamed, systemEntityManager } from './dependencies.ts';
+
+export function createBillingActivities(dependencies: ActivityDependencies) {
+  return {
+    async snapshotBalance(input: { provider: string }): Promise<SnapshotBalanceResult> {
+      const balance = await providerNamed(dependencies, input.provider).balance(cancellationSignal());
+      const stored = await recordBalance(
+        systemEntityManager(dependencies),
+        input.provider,
+        balance,
+        new Date(),
+      );
+      return {
+        generatedAt: balance.generatedAt.toISOString(),
+        monthToDateBalance: toAmountText(balance.monthToDateBalance),
+        currency: balance.currency,
+        stored,
+      };
+    },
+
+    /** Reads the whole billing history and the invoices' months, and records a header for each invoice. */
+    async recordBillingHistory(input: { provider: string }): Promise<{
+      entries: number;
+      invoices: number;
+      newInvoices: number;
+      restated: number;
+      unknownTypes: number;
+    }> {
+      const provider = providerNamed(dependencies, input.provider);
+      const signal = cancellationSignal();
+      const history = await gather(provider.billingHistory(signal));
+      const periods = await gather(provider.invoicePeriods(signal));
+      const counts = await recordDiscovery(systemEntityManager(dependencies), {
+        provider: input.provider,
+        discoveredAt: new Date(),
+        history,
+        periods,
+      });
+      return {
+        entries: history.length,
+        unknownTypes: history.filter((entry) => entry.type === 'unknown').length,
+        ...counts,
+      };
+    },
+
+    /** Reads the invoices of the newest two periods again and marks those whose lines are no longer what is stored. */
+    async findRestatedInvoices(input: { provider: string }): Promise<{ checked: number; restated: number }> {
+      const provider = providerNamed(dependencies, input.provider);
+      const em = systemEntityManager(dependencies);
+      const recent = await recentInvoices(em, input.provider);
+      const restated: string[] = [];
+      for (const invoice of recent) {
+        const lines = provider.invoiceLines(invoice.invoiceUuid, cancellationSignal());
+        const { checksum } = await summariseInvoiceLines(lines, (rows) =>
+          heartbeat({ invoice: invoice.invoiceUuid, rows }),
+        );
+        if (checksum !== invoice.checksum) restated.push(invoice.invoiceUuid);
+      }
+      await markRestated(em, input.provider, restated);
+      return { checked: recent.length, restated: restated.length };
+    },
+
+    async listInvoicesToIngest(input: {
+      provider: string;
+      limit: number;
+      before: InvoiceCursor | null;
+    }): Promise<WaitingInvoice[]> {
+      return invoicesToIngest(systemEntityManager(dependencies), input);
+    },
+  };
+}
+
+async function gather<Entry>(entries: AsyncIterable<Entry>): Promise<Entry[]> {
+  const gathered: Entry[] = [];
+  for await (const entry of entries) {
+    gathered.push(entry);
+    if (gathered.length % 200 === 0) heartbeat({ read: gathered.length });
+  }
+  return gathered;
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { parseDecimal, toAmountText } from '../domain/money.ts';
+
+/** What requests and answers are made of. No schema coerces: a text has a form first, then it is read. */
+
+const cleanText = (value: string) =>
+  !value.includes('\0') && !value.includes('\uFFFD') && value.isWellFormed();
+const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const firstDayOfMonth = /^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-01$/;
+const decimal = /^-?\d{1,20}(?:\.\d{1,20})?$/;
+
+/** Text that PostgreSQL can hold, trimmed, of 1 to `longest` characters. */
+export const text = (longest: number) =>
+  z
+    .string({ error: `expected text of 1 to ${longest} characters` })
+    .trim()
+    .min(1, `expected text of 1 to ${longest} characters`)
+    .max(longest, `expected text of 1 to ${longest} characters`)
+    .refine(cleanText, 'must not contain NUL or damaged characters');
+
+export const uuid = z
+  .string({ error: 'expected a UUID' })
+  .regex(guid, 'expected a UUID')
+  .toLowerCase()
+  .meta({ type: 'string', format: 'uuid' });
+
+export const period = z
+  .string({ error: 'expected the first day of a month, like 2026-04-01' })
+  .regex(firstDayOfMonth, 'expected the first day of a month, like 2026-04-01')
+  .meta({ type: 'string', format: 'date', example: '2026-04-01', description: 'First day of a month, UTC.' });
+
+export const tenantId = text(200).meta({ description: "A tenant's id: any text, not only a UUID." });
+export const reason = text(1000).meta({ description: 'Why; it is kept in the audit log.' });
+
+export const signedDecimal = z
+  .string({ error: 'expected a decimal text like -12.50' })
+  .regex(decimal, 'expected a decimal text like -12.50')
+  .meta({ example: '-12.50' });
+
+/** `true` or `false` in a query. */
+export const flag = z
+  .enum(['true', 'false'], { error: 'expected true or false' })
+  .transform((value) => value === 'true')
+  .meta({ type: 'boolean' });
+
+const wholeNumber = (largest: number) =>
+  z
+    .string()
+    .regex(/^[1-9]\d{0,8}$/, `expected a whole number from 1 to ${largest}`)
+    .refine((value) => Number(value) <= largest, `expected a whole number from 1 to ${largest}`)
+    .transform(Number);
+
+/** A whole number in a query, from 1 to `largest`. */
+export const count = (largest: number) =>
+  wholeNumber(largest).optional().meta({ type: 'integer', minimum: 1, maximum: largest });
+
+/** A whole number in a query that stands for itself where it is absent. */
+export const countOr = (absent: number, largest: number) =>
+  wholeNumber(largest)
+    .default(absent)
+    .meta({ type: 'integer', minimum: 1, maximum: largest, default: absent });
+
+/** How many rows a page has. */
+export const limit = countOr(50, 200);
+
+/** RFC 3339 with a zone, as sent. */
+export const instantInput = z.iso
+  .datetime({ offset: true, error: 'expected a time with a zone, like 2026-04-01T00:00:00Z' })
+  .transform((value) => new Date(value))
+  .refine((value) => !Number.isNaN(value.getTime()), 'expected a time that exists')
+  .meta({ type: 'string', format: 'date-time' });
+
+// ---- answers
+
+export const instant = z.iso.datetime();
+export const amount = z
+  .string()
+  .regex(/^-?\d+\.\d{2,}$/)
+  .meta({ description: 'A decimal text with at least two places; the currency stands beside it.' });
+export const currency = z.string().length(3).meta({ description: 'ISO 4217.' });
+export const link = z.string().meta({ description: 'A path on this server, or an absolute address.' });
+export const money = z.strictObject({ amount, currency });
+
+/** One page of a list; `next_cursor` is null on the last. */
+export const pageOf = <Item extends z.ZodType>(item: Item) =>
+  z.strictObject({ items: z.array(item), next_cursor: z.string().nullable() });
+
+/** An amount as it is sent: `5` is `5.00`. */
+export const toAmount = (value: string) => toAmountText(parseDecimal(value));
+export const toInstant = (value: Date) => value.toISOString();
+export const toInstantOrNull = (value: Date | null) => value?.toISOString() ?? null;

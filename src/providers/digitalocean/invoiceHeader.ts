@@ -1,0 +1,61 @@
+import { InvalidInvoiceDocument } from '../providerErrors.ts';
+import { readText } from './invoiceValues.ts';
+
+const required = ['product', 'description', 'start', 'end', 'USD'] as const;
+const optional = ['group_description', 'hours', 'project_name', 'category'] as const;
+export type KnownColumn = (typeof required)[number] | (typeof optional)[number];
+
+export interface InvoiceHeader {
+  /** Every column's name as the file writes it, in the file's order. */
+  readonly names: readonly string[];
+  /** Where each known column stands. */
+  readonly positions: ReadonlyMap<KnownColumn, number>;
+}
+
+const knownByForm = new Map<string, KnownColumn>(
+  [...required, ...optional].map((name) => [formOf(name), name]),
+);
+
+/** Case, and spaces or hyphens in place of underscores, make no other column. */
+function formOf(name: string): string {
+  return name
+    .trim()
+    .toLowerCase()
+    .replace(/[\s_-]+/g, '_');
+}
+
+/** @throws InvalidInvoiceDocument where it isn't a header of ours, misses a required column or repeats one */
+export function readHeader(cells: readonly Buffer[], line: number): InvoiceHeader {
+  const names = cells.map((cell, index) => readText(cell, { line, column: `number ${index + 1}` }).trim());
+  const forms = names.map(formOf);
+  const positions = new Map<KnownColumn, number>();
+  forms.forEach((form, index) => {
+    if (forms.indexOf(form) !== index) {
+      const column = names[index] ?? '';
+      throw new InvalidInvoiceDocument(
+        'invoice_repeated_column',
+        `line ${line} of the invoice: the column "${column}" stands twice in the header`,
+        { line, column },
+      );
+    }
+    const known = knownByForm.get(form);
+    if (known !== undefined) positions.set(known, index);
+  });
+  if (positions.size === 0) {
+    throw new InvalidInvoiceDocument(
+      'invoice_not_csv',
+      `line ${line} of the document holds no column of an invoice: it is another kind of file`,
+      { line },
+    );
+  }
+  const missing = required.filter((name) => !positions.has(name));
+  if (missing.length > 0) {
+    const columns = missing.map((name) => `"${name}"`).join(', ');
+    throw new InvalidInvoiceDocument(
+      'invoice_missing_column',
+      `line ${line} of the invoice: the header lacks the column ${columns}`,
+      { line, column: missing.join(', ') },
+    );
+  }
+  return { names, positions };
+}

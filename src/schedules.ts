@@ -1,0 +1,74 @@
+import type { Duration } from '@temporalio/common';
+import { type SyncSpeed, syncSpeeds } from './domain/resourceKind.ts';
+import { workflowIds } from './workflows/ids.ts';
+import type { LaunchInput } from './workflows/messages.ts';
+import { syncQueues, taskQueues } from './workflows/taskQueues.ts';
+
+/** When something starts by itself. Times are UTC. */
+export interface ScheduleDefinition {
+  readonly id: string;
+  /** Minute of the hour, and the hour of the day unless it is every hour. */
+  readonly at: { readonly minute: number; readonly hour: number | '*' };
+  /** How long after its time a start that was missed is still made up for. */
+  readonly catchupWindow: Duration;
+  /** What to do while the one before is still being launched. */
+  readonly overlap: 'SKIP' | 'BUFFER_ONE';
+  readonly launch: LaunchInput;
+  /** Why it exists, shown to operators. */
+  readonly note: string;
+}
+
+/** Every schedule, for one provider. */
+export function schedulesFor(provider: string): readonly ScheduleDefinition[] {
+  return [
+    ...syncSpeeds.map((speed) => inventorySchedule(provider, speed)),
+    {
+      id: 'balance',
+      at: { minute: 7, hour: '*' },
+      catchupWindow: '30 minutes',
+      overlap: 'SKIP',
+      launch: {
+        workflow: 'snapshotBalance',
+        workflowId: workflowIds.snapshotBalance(),
+        taskQueue: taskQueues.billing,
+        summary: `Snapshot the balance of ${provider}`,
+        input: { provider },
+        timeoutMinutes: 50,
+      },
+      note: 'Keeps the account balance, hourly: a fall behind is seen before the provider suspends anything',
+    },
+    {
+      id: 'discovery',
+      at: { minute: 23, hour: 2 },
+      catchupWindow: '1 day',
+      overlap: 'BUFFER_ONE',
+      launch: {
+        workflow: 'discoverInvoices',
+        workflowId: workflowIds.discoverInvoices(),
+        taskQueue: taskQueues.billing,
+        summary: `Discover and ingest the invoices of ${provider}`,
+        input: { provider },
+        timeoutMinutes: 20 * 60,
+      },
+      note: 'Finds new, restated and held invoices daily, and ingests them',
+    },
+  ];
+}
+
+function inventorySchedule(provider: string, speed: SyncSpeed): ScheduleDefinition {
+  return {
+    id: `inventory-${speed}`,
+    at: { minute: 15, hour: '*' },
+    catchupWindow: '30 minutes',
+    overlap: 'SKIP',
+    launch: {
+      workflow: 'syncInventory',
+      workflowId: workflowIds.syncInventory(speed),
+      taskQueue: syncQueues[speed],
+      summary: `Sync the ${speed} inventory of ${provider}`,
+      input: { provider, speed },
+      timeoutMinutes: 50,
+    },
+    note: `Lists what runs at ${provider}, hourly`,
+  };
+}

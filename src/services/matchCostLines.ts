@@ -1,0 +1,184 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { chargedKinds, listedIdForms, resourceKinds } from '../domain/resourceKind.ts';
+
+/**
+ * The matching ladder (src/domain/matching.ts) as common table expressions, evaluated in sets. They read a relation
+ * `line (key, provider, line_class, kind, resource_name, provider_resource_id, provider_resource_uuid, charge_start, charge_end)`
+ * and end in `outcome (key, resource_id, match_outcome, match_reason, match_candidates)` with one row a line.
+ */
+export const matchLadder = `
+  charged_kind (line_kind, resource_kind) as (values ${chargedKindRows()}),
+  listed_id_form (kind, form) as (values ${listedIdFormRows()}),
+  by_id as (
+    select line.key, array_agg(distinct resource.id) as ids
+    from line
+    join charged_kind on charged_kind.line_kind = line.kind
+    join cloud_resources resource
+      on resource.provider = line.provider and resource.kind = charged_kind.resource_kind
+      and resource.external_id in (line.provider_resource_id, line.provider_resource_uuid)
+    where line.line_class = 'resource'
+    group by line.key
+  ),
+  namesake as (
+    select distinct line.key, resource.id,
+      coalesce(form.form is not null and (line.provider_resource_id ~ form.form or line.provider_resource_uuid ~ form.form), false)
+        and resource.kind = line.kind as has_other_id
+    from line
+    join charged_kind on charged_kind.line_kind = line.kind
+    join cloud_resource_names named on lower(named.name) = lower(line.resource_name)
+    join cloud_resources resource
+      on resource.id = named.resource_id and resource.provider = line.provider and resource.kind = charged_kind.resource_kind
+    left join listed_id_form form on form.kind = line.kind
+    where line.line_class = 'resource'
+      and not exists (select from by_id where by_id.key = line.key)
+      and (named.valid_from is null or named.valid_from < line.charge_end)
+      and (named.valid_to is null or named.valid_to > line.charge_start)
+      and (resource.created_at is null or resource.created_at < line.charge_end)
+      and (resource.gone_at is null or resource.gone_at > line.charge_start)
+  ),
+  by_name as (
+    select key,
+      coalesce(array_agg(id order by id) filter (where not has_other_id), '{}') as ids,
+      bool_or(has_other_id) as any_has_other_id
+    from namesake
+    group by key
+  ),
+  rung as (
+    select line.*, by_id.ids as id_ids, coalesce(by_name.ids, '{}') as name_ids,
+      coalesce(by_name.any_has_other_id, false) as any_has_other_id,
+      line.provider_resource_id is not null or line.provider_resource_uuid is not null as has_id
+    from line
+    left join by_id on by_id.key = line.key
+    left join by_name on by_name.key = line.key
+  ),
+  outcome as (
+    select key,
+      case
+        when line_class <> 'resource' then null
+        when cardinality(id_ids) = 1 then id_ids[1]
+        when id_ids is null and cardinality(name_ids) = 1 then name_ids[1]
+      end as resource_id,
+      case
+        when line_class <> 'resource' then line_class
+        when cardinality(id_ids) = 1 then 'matched_by_id'
+        when id_ids is not null then 'ambiguous'
+        when cardinality(name_ids) = 1 then 'matched_by_name'
+        when cardinality(name_ids) > 1 then 'ambiguous'
+        else 'unmatched'
+      end as match_outcome,
+      case
+        when line_class = 'tax' then 'a tax'
+        when line_class = 'credit' then 'a credit'
+        when line_class = 'shared' then 'charged to the project or the account, not to one resource'
+        when line_class = 'unexplained' then 'the difference that an operator accepted'
+        when cardinality(id_ids) = 1 then 'the invoice names the id of this resource'
+        when id_ids is not null then 'the invoice names an id that ' || cardinality(id_ids) || ' resources have'
+        when cardinality(name_ids) = 1 then 'the one ' || kind || ' of this name at that time'
+        when cardinality(name_ids) > 1 then cardinality(name_ids) || ' resources had this name at that time'
+        when kind is null then 'no listed kind of resource stands behind this product'
+        when any_has_other_id then 'a ' || kind || ' of this name is known, but the invoice names another id'
+        when has_id then 'no ' || kind || ' with the id that the invoice names, or of this name at that time, is known'
+        when resource_name is null then 'the line names no resource'
+        else 'no ' || kind || ' of this name at that time is known'
+      end as match_reason,
+      case
+        when line_class = 'resource' and cardinality(id_ids) > 1 then to_jsonb(id_ids)
+        when line_class = 'resource' and id_ids is null and cardinality(name_ids) > 1 then to_jsonb(name_ids)
+      end as match_candidates
+    from rung
+  )`;
+
+/**
+ * Matching and storing of lines run side by side; re-attribution waits for them and they for it. Without this, a resource found
+ * while an invoice is being stored could be missed by both.
+ */
+export async function lockAttribution(em: EntityManager, how: 'shared' | 'exclusive'): Promise<void> {
+  const lock = how === 'shared' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock';
+  await em.execute(`select ${lock}(hashtext('cost-line-attribution'))`);
+}
+
+/**
+ * Matches again the stored lines that the resources changed since an instant may concern: those that name such a resource's id or
+ * one of its names, and those that are attributed to it. Every line whose outcome or resource changes leaves a row in
+ * `cloud_attribution_changes`. Matching depends only on what is stored, so running it again changes nothing.
+ * @returns how many lines changed
+ */
+export async function reattributeCostLines(
+  em: EntityManager,
+  input: {
+    readonly provider: string;
+    readonly changedSince: Date;
+    readonly now: Date;
+    readonly cause: string;
+  },
+): Promise<number> {
+  return em.transactional(async (transaction) => {
+    await lockAttribution(transaction, 'exclusive');
+    const [row] = await transaction.execute<{ changed: number }[]>(
+      `with changed_resource as (
+         select distinct event.resource_id as id, resource.external_id
+         from cloud_resource_events event
+         join cloud_resources resource on resource.id = event.resource_id
+         where resource.provider = ? and event.occurred_at >= ? and event.type <> 'moved'
+       ),
+       concerned as (
+         select line.id from cloud_cost_lines line join changed_resource on changed_resource.id = line.resource_id
+         union
+         select line.id from cloud_cost_lines line
+         join changed_resource on changed_resource.external_id = line.provider_resource_id
+         union
+         select line.id from cloud_cost_lines line
+         join changed_resource on changed_resource.external_id = line.provider_resource_uuid
+           and line.provider_resource_uuid is not null
+         union
+         select line.id from cloud_cost_lines line
+         join cloud_resource_names named on lower(named.name) = lower(line.resource_name) and line.resource_name is not null
+         join changed_resource on changed_resource.id = named.resource_id
+       ),
+       line as (
+         select cost.id as key, invoice.provider, cost.line_class, cost.kind, cost.resource_name, cost.provider_resource_id,
+           cost.provider_resource_uuid, cost.charge_start, cost.charge_end
+         from cloud_cost_lines cost
+         join concerned on concerned.id = cost.id
+         join cloud_invoices invoice on invoice.id = cost.invoice_id and invoice.provider = ?
+       ),
+       ${matchLadder},
+       before as (
+         select cost.id, cost.match_outcome, cost.resource_id from cloud_cost_lines cost join concerned on concerned.id = cost.id
+       ),
+       moved as (
+         update cloud_cost_lines cost
+         set resource_id = outcome.resource_id, match_outcome = outcome.match_outcome,
+           match_reason = outcome.match_reason, match_candidates = outcome.match_candidates
+         from outcome
+         where cost.id = outcome.key
+           and (cost.resource_id, cost.match_outcome, cost.match_candidates)
+             is distinct from (outcome.resource_id, outcome.match_outcome, outcome.match_candidates)
+         returning cost.id, cost.match_outcome, cost.resource_id, cost.billed_cost, cost.currency
+       ),
+       logged as (
+         insert into cloud_attribution_changes
+           (cost_line_id, from_outcome, from_resource_id, to_outcome, to_resource_id, billed_cost, currency, changed_at, cause)
+         select moved.id, before.match_outcome, before.resource_id, moved.match_outcome, moved.resource_id,
+           moved.billed_cost, moved.currency, ?, ?
+         from moved join before on before.id = moved.id
+         returning 1
+       )
+       select count(*)::int as changed from logged`,
+      [input.provider, input.changedSince, input.provider, input.now, input.cause],
+    );
+    return row?.changed ?? 0;
+  });
+}
+
+function chargedKindRows(): string {
+  return resourceKinds
+    .flatMap((kind) => chargedKinds(kind).map((charged) => `('${kind}', '${charged}')`))
+    .join(', ');
+}
+
+function listedIdFormRows(): string {
+  return Object.entries(listedIdForms)
+    .map(([kind, form]) => `('${kind}', '${form}')`)
+    .join(', ');
+}

@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import type { Pool } from 'pg';
+import { Decimal } from '../domain/money.ts';
+import type { ProviderCostLine, ProviderInvoiceItem } from '../providers/provider.ts';
+import { type CopyValue, replaceByCopy } from './copyRows.ts';
+
+export interface StagedLines {
+  readonly lines: number;
+  /** The exact sum of the lines, a decimal string. */
+  readonly total: string;
+  readonly currency: string;
+  /** Equal for equal lines in equal order, whatever the file's dialect. */
+  readonly checksum: string;
+}
+
+export interface StagedItems {
+  readonly items: number;
+  readonly total: string;
+}
+
+/** Called after each batch with the rows so far; a place for heartbeats. */
+export type OnProgress = (rows: number) => void;
+
+/**
+ * Streams an invoice's lines into the stage; nothing of the invoice changes yet. Staging again under the same id replaces.
+ * Whatever the lines' source throws (a bad row, a broken connection) leaves the stage as it was.
+ */
+export async function stageInvoiceLines(
+  pool: Pool,
+  stageId: string,
+  batches: AsyncIterable<readonly ProviderCostLine[]>,
+  onProgress: OnProgress,
+): Promise<StagedLines> {
+  const summary = createLineSummary();
+  async function* rows(): AsyncGenerator<CopyValue[][]> {
+    for await (const batch of batches) {
+      for (const line of batch) summary.add(line);
+      yield batch.map(lineRow);
+      onProgress(summary.lines());
+    }
+  }
+  await replaceByCopy(pool, { table: 'cloud_cost_line_stage', columns: lineColumns, stageId }, rows());
+  return summary.result();
+}
+
+/** Streams the invoice's items, which carry the resource ids, into the stage. */
+export async function stageInvoiceItems(
+  pool: Pool,
+  stageId: string,
+  batches: AsyncIterable<readonly ProviderInvoiceItem[]>,
+  onProgress: OnProgress,
+): Promise<StagedItems> {
+  let items = 0;
+  let total: Decimal = new Decimal(0);
+  async function* rows(): AsyncGenerator<CopyValue[][]> {
+    for await (const batch of batches) {
+      for (const item of batch) total = total.plus(item.amount);
+      items += batch.length;
+      yield batch.map(itemRow);
+      onProgress(items);
+    }
+  }
+  await replaceByCopy(pool, { table: 'cloud_invoice_item_stage', columns: itemColumns, stageId }, rows());
+  return { items, total: total.toFixed() };
+}
+
+/** Empties the stage of one ingest, and of those that never came to an end. */
+export async function discardStage(pool: Pool, stageId: string): Promise<void> {
+  for (const table of ['cloud_cost_line_stage', 'cloud_invoice_item_stage']) {
+    await pool.query(`delete from ${table} where stage_id = $1 or staged_at < now() - interval '7 days'`, [
+      stageId,
+    ]);
+  }
+}
+
+/** Reads an invoice's lines without keeping them. @returns what staging them would */
+export async function summariseInvoiceLines(
+  batches: AsyncIterable<readonly ProviderCostLine[]>,
+  onProgress: OnProgress,
+): Promise<StagedLines> {
+  const summary = createLineSummary();
+  for await (const batch of batches) {
+    for (const line of batch) summary.add(line);
+    onProgress(summary.lines());
+  }
+  return summary.result();
+}
+
+function createLineSummary() {
+  const hash = createHash('sha256');
+  let lines = 0;
+  let total: Decimal = new Decimal(0);
+  let currency = '';
+  return {
+    lines: () => lines,
+    add(line: ProviderCostLine) {
+      lines += 1;
+      total = total.plus(line.billedCost);
+      currency = line.currency;
+      hash.update(JSON.stringify(lineRow(line)));
+    },
+    result: (): StagedLines => ({ lines, total: total.toFixed(), currency, checksum: hash.digest('hex') }),
+  };
+}
+
+const lineColumns = [
+  'line_number',
+  'product',
+  'group_description',
+  'description',
+  'hours',
+  'charge_start',
+  'charge_end',
+  'billed_cost',
+  'currency',
+  'project_name',
+  'category',
+  'line_class',
+  'kind',
+  'resource_name',
+  'extra',
+] as const;
+
+function lineRow(line: ProviderCostLine): CopyValue[] {
+  return [
+    line.lineNumber,
+    line.product,
+    line.groupDescription,
+    line.description,
+    line.hours?.toFixed() ?? null,
+    line.chargeStart.toISOString(),
+    line.chargeEnd.toISOString(),
+    line.billedCost.toFixed(),
+    line.currency,
+    line.projectName,
+    line.category,
+    line.lineClass,
+    line.kind,
+    line.resourceName,
+    JSON.stringify(line.extra),
+  ];
+}
+
+const itemColumns = [
+  'position',
+  'description',
+  'amount',
+  'charge_start',
+  'resource_id',
+  'resource_uuid',
+] as const;
+
+function itemRow(item: ProviderInvoiceItem): CopyValue[] {
+  return [
+    item.position,
+    item.description,
+    item.amount.toFixed(),
+    item.chargeStart?.toISOString() ?? null,
+    item.resourceId,
+    item.resourceUuid,
+  ];
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  type ScheduleHandle,
+  ScheduleNotFoundError,
+  type ScheduleOptions,
+} from '@temporalio/client';
+import type { ScheduleDefinition } from '../schedules.ts';
+import { taskQueues } from '../workflows/taskQueues.ts';
+
+export type EnsuredSchedule = { readonly id: string; readonly outcome: 'created' | 'updated' | 'unchanged' };
+
+/**
+ * Brings Temporal's schedules to what the table says; run once a deploy. One that is the same is not touched, since an update
+ * discards starts that are due; one that differs is updated in what the table says, so that an operator's pause stays.
+ */
+export async function ensureSchedules(
+  client: Client,
+  definitions: readonly ScheduleDefinition[],
+): Promise<EnsuredSchedule[]> {
+  const ensured: EnsuredSchedule[] = [];
+  for (const definition of definitions)
+    ensured.push({ id: definition.id, outcome: await ensure(client, definition) });
+  return ensured;
+}
+
+async function ensure(client: Client, definition: ScheduleDefinition): Promise<EnsuredSchedule['outcome']> {
+  const options = scheduleOptions(definition);
+  const handle = client.schedule.getHandle(definition.id);
+  const known = await fingerprintInForce(handle);
+  if (known === null) {
+    try {
+      await client.schedule.create(options);
+      return 'created';
+    } catch (error) {
+      // Another deploy was quicker.
+      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    }
+  }
+  if (known === fingerprint(definition)) return 'unchanged';
+  await handle.update((previous) => ({
+    ...previous,
+    spec: options.spec,
+    action: options.action,
+    policies: { ...previous.policies, ...options.policies },
+  }));
+  return 'updated';
+}
+
+/** What the schedule was last made from; null where there is none. */
+async function fingerprintInForce(handle: ScheduleHandle): Promise<string | null> {
+  try {
+    const { action } = await handle.describe();
+    const value = action.type === 'startWorkflow' ? action.memo?.['definition'] : undefined;
+    return typeof value === 'string' ? value : '';
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return null;
+    throw error;
+  }
+}
+
+/** Kept in the action's memo: what Temporal returns of a spec is compiled and can't be compared with what was sent. */
+function fingerprint(definition: ScheduleDefinition): string {
+  return createHash('sha256').update(JSON.stringify(definition)).digest('hex');
+}
+
+function scheduleOptions(definition: ScheduleDefinition) {
+  return {
+    scheduleId: definition.id,
+    spec: {
+      calendars: [{ minute: definition.at.minute, hour: definition.at.hour, comment: definition.note }],
+    },
+    action: {
+      type: 'startWorkflow',
+      workflowType: 'launch',
+      workflowId: `launch:${definition.launch.workflowId}`,
+      taskQueue: taskQueues.billing,
+      args: [definition.launch],
+      staticSummary: `Launch: ${definition.launch.summary}`,
+      memo: { definition: fingerprint(definition) },
+    },
+    policies: { overlap: definition.overlap, catchupWindow: definition.catchupWindow },
+    state: { note: definition.note },
+  } satisfies ScheduleOptions;
+}

@@ -1,0 +1,90 @@
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { Command, InvalidArgumentError } from 'commander';
+import { TranslateFailures } from './activities/failures.ts';
+import { createActivities } from './activities/index.ts';
+import { InvalidConfiguration, readWorkerConfig } from './config.ts';
+import { createLog } from './logging.ts';
+import { startOrm } from './orm.ts';
+import { configuredProviders } from './providers/configuredProviders.ts';
+import { temporalConnection } from './temporalClient.ts';
+import { allTaskQueues, type TaskQueue } from './workflows/taskQueues.ts';
+
+/** Serves task queues until SIGINT or SIGTERM; what is in hand is finished first, or tried again elsewhere. */
+async function main(): Promise<void> {
+  const program = new Command()
+    .name('worker')
+    .description('Runs the workflows and activities of some or all task queues.')
+    .option('--queues <names>', `comma-separated; all unless given: ${allTaskQueues.join(', ')}`, parseQueues)
+    .parse();
+  const { queues = allTaskQueues } = program.opts<{ queues?: readonly TaskQueue[] }>();
+  const config = readWorkerConfig();
+  const log = createLog(config.LOG_LEVEL);
+
+  Runtime.install({
+    logger: new DefaultLogger('WARN', (entry) =>
+      log.warn({ ...entry.meta, temporal: entry.level }, entry.message),
+    ),
+    telemetryOptions: {
+      metrics: {
+        prometheus: {
+          bindAddress: `${config.METRICS_HOST}:${config.WORKER_METRICS_PORT}`,
+          countersTotalSuffix: true,
+          unitSuffix: true,
+          useSecondsForDurations: true,
+        },
+      },
+    },
+  });
+
+  const orm = await startOrm({ url: config.DATABASE_URL, poolSize: config.DATABASE_POOL_SIZE });
+  const pool = await orm.em.getConnection().getNativeClient();
+  const { connectionOptions, namespace } = temporalConnection(config);
+  const connection = await NativeConnection.connect(connectionOptions);
+  const workflowBundle = await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)),
+    logger: temporalLog,
+  });
+  const activities = createActivities({ orm, pool, providers: configuredProviders(config, pool, log) });
+  const workers = await Promise.all(
+    queues.map((taskQueue) =>
+      Worker.create({
+        connection,
+        namespace,
+        taskQueue,
+        workflowBundle,
+        activities,
+        interceptors: { activity: [() => ({ inbound: new TranslateFailures() })] },
+        // Each activity may hold a connection; the rest of the pool is for the limiter and for those that hold two.
+        maxConcurrentActivityTaskExecutions: Math.max(2, Math.floor(config.DATABASE_POOL_SIZE / 2)),
+        shutdownGraceTime: '20 seconds',
+        shutdownForceTime: '40 seconds',
+      }),
+    ),
+  );
+  log.info({ queues, namespace }, 'worker ready');
+  try {
+    await Promise.all(workers.map((worker) => worker.run()));
+  } finally {
+    await connection.close();
+    await orm.close(true);
+  }
+  log.info('worker stopped');
+}
+
+function parseQueues(text: string): TaskQueue[] {
+  return text.split(',').map((name) => {
+    const queue = allTaskQueues.find((known) => known === name.trim());
+    if (queue === undefined) {
+      throw new InvalidArgumentError(`"${name}" is no task queue; there are ${allTaskQueues.join(', ')}`);
+    }
+    return queue;
+  });
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof InvalidConfiguration ? error.message : error);
+  process.exitCode = 1;
+}
