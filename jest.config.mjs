@@ -15,6 +15,7 @@ const long = ['<rootDir>/test/**/*.long.test.ts'];
 const server = ['<rootDir>/test/**/*.server.test.ts'];
 
 export default {
+  reporters: ['default', '<rootDir>/scripts/summaryReporter.mjs'],
   projects: [
     {
       ...shared,

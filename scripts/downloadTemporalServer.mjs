@@ -17,7 +17,9 @@ try {
     server: { executable: { type: 'cached-download', downloadDir: folder, version: `v${version}` } },
   });
   await environment.teardown();
-  const program = readdirSync(folder).find((name) => name.startsWith('temporal-') && !name.endsWith('.downloading'));
+  const program = readdirSync(folder).find(
+    (name) => name.startsWith('temporal-') && !name.endsWith('.downloading'),
+  );
   renameSync(path.join(folder, program), path.join(folder, 'temporal'));
 } catch (error) {
   process.stderr.write(`\n${String(error.message).split('\n').at(0)}\n`);

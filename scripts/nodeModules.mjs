@@ -32,11 +32,15 @@ export function packagesAreInstalled(root) {
 export async function installPackages(root, say) {
   assertWritable(root);
   say('Installing the packages (npm ci). It takes about a minute, on a slow line some minutes.');
-  const result = await runCommand('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], {
-    cwd: root,
-    env: machineEnvironment(root),
-    progress: (elapsed) => say(`  still installing packages (${elapsed})`),
-  });
+  const result = await runCommand(
+    'npm',
+    ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'],
+    {
+      cwd: root,
+      env: machineEnvironment(root),
+      progress: (elapsed) => say(`  still installing packages (${elapsed})`),
+    },
+  );
   if (!result.ok) throw installProblem(root, result);
   writeFileSync(stampFile(root), stampText(root));
 }
@@ -60,7 +64,8 @@ export async function assertNodeVersion(root) {
 function assertWritable(root) {
   try {
     accessSync(root, constants.W_OK);
-    if (existsSync(path.join(root, 'node_modules'))) accessSync(path.join(root, 'node_modules'), constants.W_OK);
+    if (existsSync(path.join(root, 'node_modules')))
+      accessSync(path.join(root, 'node_modules'), constants.W_OK);
   } catch {
     throw new SetupProblem('folder_not_writable', notWritable(root));
   }
@@ -72,7 +77,10 @@ const notWritable = (root) =>
 
 function installProblem(root, result) {
   if (result.notFound) {
-    return new SetupProblem('npm_missing', 'The program npm was not found on PATH. Install Node 20 or later with npm.');
+    return new SetupProblem(
+      'npm_missing',
+      'The program npm was not found on PATH. Install Node 20 or later with npm.',
+    );
   }
   const kind = failureKind(result.output);
   if (kind === 'network') {
@@ -82,9 +90,19 @@ function installProblem(root, result) {
         'Check the network (and the proxy settings of npm, if you use one), then run the command again.',
     );
   }
-  if (kind === 'permission') return new SetupProblem('folder_not_writable', `${notWritable(root)}\n${lastLines(result.output)}`);
+  if (kind === 'permission')
+    return new SetupProblem('folder_not_writable', `${notWritable(root)}\n${lastLines(result.output)}`);
   if (kind === 'disk') {
-    return new SetupProblem('disk_full', `The disk under ${root} is full. Free about 2 GB, then run the command again.`);
+    return new SetupProblem(
+      'disk_full',
+      `The disk under ${root} is full. Free about 2 GB, then run the command again.`,
+    );
+  }
+  if (/code EUSAGE/.test(result.output) && /in sync/.test(result.output)) {
+    return new SetupProblem(
+      'lock_out_of_step',
+      'package.json and package-lock.json do not agree. If you changed package.json, run: npm install',
+    );
   }
   return new SetupProblem('npm_failed', `npm ci failed. Its last lines:\n${lastLines(result.output)}`);
 }
@@ -95,11 +113,15 @@ function installProblem(root, result) {
  */
 function machineEnvironment(root) {
   const { NODE_ENV: _production, npm_config_omit: _omit, ...env } = process.env;
-  const folders = (env.PATH ?? '').split(path.delimiter).filter((folder) => path.resolve(folder) !== binFolder(root));
+  const folders = (env.PATH ?? '')
+    .split(path.delimiter)
+    .filter((folder) => path.resolve(folder) !== binFolder(root));
   return { ...env, PATH: folders.join(path.delimiter) };
 }
 
 function stampText(root) {
-  const lock = createHash('sha256').update(readFileSync(path.join(root, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(path.join(root, 'package-lock.json')))
+    .digest('hex');
   return `${lock} ${process.platform} ${process.arch}\n`;
 }

@@ -55,6 +55,7 @@ function explain(error) {
   if (['EACCES', 'EPERM', 'EROFS'].includes(error.code)) {
     return `No permission to write ${error.path ?? root}. Make the folder ${root} yours (chown), then run the command again.`;
   }
-  if (error.code === 'ENOSPC') return `The disk under ${root} is full. Free about 2 GB, then run the command again.`;
+  if (error.code === 'ENOSPC')
+    return `The disk under ${root} is full. Free about 2 GB, then run the command again.`;
   return error.stack ?? String(error);
 }

@@ -8,6 +8,6 @@ export default class SummaryReporter {
     const skipped = results.numPendingTests + results.numTodoTests;
     const counts = [`${results.numPassedTests} passed`, `${failed} failed`];
     if (skipped > 0) counts.push(`${skipped} skipped`);
-    process.stdout.write(`${counts.join(', ')}\n`);
+    process.stdout.write(`\n${counts.join(', ')}\n`);
   }
 }

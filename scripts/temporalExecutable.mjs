@@ -36,9 +36,16 @@ export function findTemporalExecutable(env = process.env) {
 function isUsable(candidate) {
   try {
     accessSync(candidate, constants.X_OK);
-    const answer = execFileSync(candidate, ['--version'], { encoding: 'utf8', timeout: 20_000, stdio: 'pipe' });
+    const answer = execFileSync(candidate, ['--version'], {
+      encoding: 'utf8',
+      timeout: 20_000,
+      stdio: 'pipe',
+    });
     const [, major, minor] = /server (\d+)\.(\d+)/i.exec(answer) ?? [];
-    return Number(major) > OLDEST_SERVER[0] || (Number(major) === OLDEST_SERVER[0] && Number(minor) >= OLDEST_SERVER[1]);
+    return (
+      Number(major) > OLDEST_SERVER[0] ||
+      (Number(major) === OLDEST_SERVER[0] && Number(minor) >= OLDEST_SERVER[1])
+    );
   } catch {
     return false;
   }

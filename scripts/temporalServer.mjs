@@ -5,15 +5,21 @@ import { fileURLToPath } from 'node:url';
 import { projectEnvironment } from './nodeModules.mjs';
 import { failureKind, lastLines, runCommand } from './runCommand.mjs';
 import { SetupProblem } from './setupProblem.mjs';
-import { TEMPORAL_CLI_VERSION, cacheFolder, cachedTemporalPath, findTemporalExecutable } from './temporalExecutable.mjs';
+import {
+  cachedTemporalPath,
+  cacheFolder,
+  findTemporalExecutable,
+  TEMPORAL_CLI_VERSION,
+} from './temporalExecutable.mjs';
 
 const DOWNLOAD_SCRIPT = fileURLToPath(new URL('./downloadTemporalServer.mjs', import.meta.url));
 const DOWNLOAD_LIMIT_MS = 4 * 60_000;
 const GO_PACKAGE = `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_VERSION}`;
 
-/** True when a server is named by the environment, or its program is on this machine. */
+/** True when its program is on this machine, or the environment names a running server. The tests always start their own. */
 export function temporalServerIsThere(env = process.env) {
-  return Boolean(env.TEMPORAL_ADDRESS) || findTemporalExecutable(env) !== undefined;
+  const isForTests = env.npm_lifecycle_event?.startsWith('pretest') ?? false;
+  return (Boolean(env.TEMPORAL_ADDRESS) && !isForTests) || findTemporalExecutable(env) !== undefined;
 }
 
 /** Throws a SetupProblem that names every way that was tried. */
@@ -45,7 +51,9 @@ async function download(root, workFolder, say) {
     progress: (elapsed) => say(`  still downloading (${elapsed})`),
   });
   if (result.ok) return undefined;
-  const reason = result.timedOut ? 'it took longer than 4 minutes' : (result.output.trim().split('\n').at(-1) ?? '');
+  const reason = result.timedOut
+    ? 'it took longer than 4 minutes'
+    : (result.output.trim().split('\n').at(-1) ?? '');
   say(`  no download: ${reason}.`);
   return `the official download: ${reason}`;
 }
@@ -63,7 +71,8 @@ async function buildFromSource(_root, workFolder, say) {
   if (result.ok) return undefined;
   if (result.notFound) return 'a build from source: the program go was not found on PATH';
   const kind = failureKind(result.output);
-  if (kind === 'network') return 'a build from source: the Go modules could not be fetched, there is no network to them';
+  if (kind === 'network')
+    return 'a build from source: the Go modules could not be fetched, there is no network to them';
   if (kind === 'disk') return 'a build from source: the disk is full; the build needs about 3 GB';
   return `a build from source: go install failed:\n${lastLines(result.output)}`;
 }

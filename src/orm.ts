@@ -30,6 +30,8 @@ export function startOrm(settings: OrmSettings): Promise<MikroORM> {
       tableName: 'schema_migrations',
       snapshotName: '.snapshot',
       emit: 'ts',
+      // The caller says what ran.
+      silent: true,
       // Each migration is one transaction, and they run under one lock, so that two deploys at once do no harm.
       transactional: true,
       allOrNothing: true,

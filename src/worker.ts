@@ -3,6 +3,7 @@ import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } 
 import { Command, InvalidArgumentError } from 'commander';
 import { TranslateFailures } from './activities/failures.ts';
 import { createActivities } from './activities/index.ts';
+import { KeepAlive } from './activities/keepAlive.ts';
 import { InvalidConfiguration, readWorkerConfig } from './config.ts';
 import { createLog } from './logging.ts';
 import { startOrm } from './orm.ts';
@@ -21,10 +22,11 @@ async function main(): Promise<void> {
   const config = readWorkerConfig();
   const log = createLog(config.LOG_LEVEL);
 
+  const temporalLog = new DefaultLogger('WARN', (entry) =>
+    log.warn({ ...entry.meta, temporal: entry.level }, entry.message),
+  );
   Runtime.install({
-    logger: new DefaultLogger('WARN', (entry) =>
-      log.warn({ ...entry.meta, temporal: entry.level }, entry.message),
-    ),
+    logger: temporalLog,
     telemetryOptions: {
       metrics: {
         prometheus: {
@@ -54,7 +56,11 @@ async function main(): Promise<void> {
         taskQueue,
         workflowBundle,
         activities,
-        interceptors: { activity: [() => ({ inbound: new TranslateFailures() })] },
+        interceptors: {
+          activity: [() => ({ inbound: new TranslateFailures() }), () => ({ inbound: new KeepAlive() })],
+        },
+        // The default, 0.8 of the heartbeat time-out, leaves a busy machine too little of it.
+        maxHeartbeatThrottleInterval: '10 seconds',
         // Each activity may hold a connection; the rest of the pool is for the limiter and for those that hold two.
         maxConcurrentActivityTaskExecutions: Math.max(2, Math.floor(config.DATABASE_POOL_SIZE / 2)),
         shutdownGraceTime: '20 seconds',

@@ -2,7 +2,7 @@ import { access, constants, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ArcadiaError } from '../src/domain/errors.ts';
-import { runToEnd } from './localProcess.ts';
+import { runToEnd } from './localCommand.ts';
 
 /** The versions of the images in compose.yaml; a test compares the two. */
 export const temporalServerVersion = '1.32.1';
@@ -44,31 +44,35 @@ export type ClusterBinaries = Readonly<Record<keyof typeof programs, string>>;
 export async function ensureBinaries(
   say: (line: string) => void,
   signal: AbortSignal,
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<ClusterBinaries> {
+  const builder = { say, signal, env };
   return {
-    server: await ensureProgram(programs.server, say, signal),
-    sqlTool: await ensureProgram(programs.sqlTool, say, signal),
-    ui: await ensureProgram(programs.ui, say, signal),
+    server: await ensureProgram(programs.server, builder),
+    sqlTool: await ensureProgram(programs.sqlTool, builder),
+    ui: await ensureProgram(programs.ui, builder),
   };
 }
 
+interface Builder {
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+  readonly env: NodeJS.ProcessEnv;
+}
+
 /** `$XDG_CACHE_HOME/arcadia-cloud`, which outlives a clone: the next one finds the programs there. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+export function cacheFolder(env: NodeJS.ProcessEnv): string {
   const base = env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   return join(base, 'arcadia-cloud');
 }
 
-async function ensureProgram(
-  program: GoProgram,
-  say: (line: string) => void,
-  signal: AbortSignal,
-): Promise<string> {
-  const folder = join(cacheFolder(), program.folder);
+async function ensureProgram(program: GoProgram, builder: Builder): Promise<string> {
+  const folder = join(cacheFolder(builder.env), program.folder);
   const path = join(folder, program.name);
   if (await isExecutable(path)) return path;
   const workFolder = await makeWorkFolder(folder);
   try {
-    await build(program, workFolder, say, signal);
+    await build(program, workFolder, builder);
     // `go install` names a program after the last part of its package.
     const built = program.goPackage.replace(/@.*$/, '').replace(/^.*\//, '');
     await rename(join(workFolder, built), path);
@@ -78,12 +82,7 @@ async function ensureProgram(
   }
 }
 
-async function build(
-  program: GoProgram,
-  workFolder: string,
-  say: (line: string) => void,
-  signal: AbortSignal,
-) {
+async function build(program: GoProgram, workFolder: string, { say, signal, env }: Builder): Promise<void> {
   say(`Building ${program.name} with go install ${program.goPackage}: up to 7 minutes on 2 cores, once.`);
   const started = Date.now();
   const seconds = () => Math.round((Date.now() - started) / 1000);
@@ -94,7 +93,7 @@ async function build(
         name: `the build of ${program.name}`,
         file: 'go',
         args: ['install', program.goPackage],
-        env: { ...process.env, GOBIN: workFolder },
+        env: { ...env, GOBIN: workFolder },
       },
       signal,
     );
@@ -106,7 +105,7 @@ async function build(
     }
     say(`  ${program.name} is built, ${seconds()} s.`);
   } catch (error) {
-    if (!(error instanceof ArcadiaError) || error.code !== 'command_not_found') throw error;
+    if (!(error instanceof ArcadiaError) || error.code !== 'command_not_started') throw error;
     throw new ArcadiaError(
       'go_missing',
       'a cluster without Docker is built with Go, and there is no "go" on PATH: install Go 1.21 or later, or use temporal-docker/compose.yaml',

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { type RunningProcess, startProcess, waitForAnswer } from './localProcess.ts';
+import { type Program, startProgram } from '../dev/stack/program.ts';
+import { whenHealthy } from './localHealth.ts';
 
 /** How the Temporal server and its SQL tool reach PostgreSQL. */
 export interface PostgresLogin {
@@ -57,21 +58,31 @@ export function serverEnvironment(
   };
 }
 
+export interface TemporalServerOptions {
+  readonly binary: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Where its log goes. */
+  readonly folder: string;
+  readonly runFolder: string;
+}
+
 /** Starts the server by environment variables alone and waits until its frontend answers. */
 export async function startTemporalServer(
-  binary: string,
-  env: NodeJS.ProcessEnv,
-  logFile: string,
+  options: TemporalServerOptions,
   signal: AbortSignal,
-): Promise<RunningProcess> {
-  const name = 'the Temporal server';
-  const server = startProcess({ name, file: binary, args: ['start'], env, logFile });
-  try {
-    const url = `http://127.0.0.1:${env['FRONTEND_HTTP_PORT']}/api/v1/cluster-info`;
-    await waitForAnswer(name, url, server, 120, signal);
-    return server;
-  } catch (error) {
-    await server.stop();
-    throw error;
-  }
+): Promise<Program> {
+  const server = await startProgram({
+    name: 'Temporal server',
+    command: options.binary,
+    args: ['start'],
+    env: options.env,
+    logFile: join(options.folder, 'server.log'),
+    runFolder: options.runFolder,
+  });
+  return whenHealthy(
+    server,
+    `http://127.0.0.1:${options.env['FRONTEND_HTTP_PORT']}/api/v1/cluster-info`,
+    120,
+    signal,
+  );
 }

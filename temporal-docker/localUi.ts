@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type RunningProcess, startProcess, waitForAnswer } from './localProcess.ts';
+import { type Program, startProgram } from '../dev/stack/program.ts';
+import { whenHealthy } from './localHealth.ts';
 
 export interface WebUiOptions {
   readonly binary: string;
@@ -9,10 +10,11 @@ export interface WebUiOptions {
   readonly namespace: string;
   /** Where its configuration and its log go. */
   readonly folder: string;
+  readonly runFolder: string;
 }
 
 /** Starts the Temporal Web UI on loopback, with the settings that its image has in compose.yaml. */
-export async function startWebUi(options: WebUiOptions, signal: AbortSignal): Promise<RunningProcess> {
+export async function startWebUi(options: WebUiOptions, signal: AbortSignal): Promise<Program> {
   const configFolder = join(options.folder, 'ui');
   await mkdir(configFolder, { recursive: true });
   const config = {
@@ -25,19 +27,13 @@ export async function startWebUi(options: WebUiOptions, signal: AbortSignal): Pr
   };
   // JSON is YAML.
   await writeFile(join(configFolder, 'local.yaml'), JSON.stringify(config, undefined, 2));
-  const name = 'the Temporal Web UI';
-  const ui = startProcess({
-    name,
-    file: options.binary,
+  const ui = await startProgram({
+    name: 'Temporal Web UI',
+    command: options.binary,
     args: ['--root', options.folder, '--config', 'ui', '--env', 'local', 'start'],
     env: { PATH: process.env['PATH'] },
     logFile: join(options.folder, 'ui.log'),
+    runFolder: options.runFolder,
   });
-  try {
-    await waitForAnswer(name, `http://127.0.0.1:${options.port}/healthz`, ui, 30, signal);
-    return ui;
-  } catch (error) {
-    await ui.stop();
-    throw error;
-  }
+  return whenHealthy(ui, `http://127.0.0.1:${options.port}/healthz`, 30, signal);
 }

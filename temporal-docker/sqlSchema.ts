@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { runOrFail } from './localProcess.ts';
+import { runOrFail } from './localCommand.ts';
 import type { PostgresLogin } from './localServer.ts';
 
 /**

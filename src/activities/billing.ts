@@ -1,5 +1,7 @@
-import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import { cancellationSignal } from '@temporalio/activity';
 import { toAmountText } from '../domain/money.ts';
+import type { ProviderCostLine } from '../providers/provider.ts';
+import { InvalidInvoiceDocument, ProviderError } from '../providers/providerErrors.ts';
 import { recordBalance } from '../services/recordBalance.ts';
 import {
   type InvoiceCursor,
@@ -12,6 +14,7 @@ import {
 import { summariseInvoiceLines } from '../services/stageInvoice.ts';
 import type { SnapshotBalanceResult } from '../workflows/messages.ts';
 import { type ActivityDependencies, providerNamed, systemEntityManager } from './dependencies.ts';
+import { reportProgress } from './keepAlive.ts';
 
 export function createBillingActivities(dependencies: ActivityDependencies) {
   return {
@@ -56,7 +59,7 @@ export function createBillingActivities(dependencies: ActivityDependencies) {
       };
     },
 
-    /** Reads the invoices of the newest two periods again and marks those whose lines are no longer what is stored. */
+    /** Reads the invoices of the newest two periods again and marks those whose lines are not what is stored, or no longer read. */
     async findRestatedInvoices(input: { provider: string }): Promise<{ checked: number; restated: number }> {
       const provider = providerNamed(dependencies, input.provider);
       const em = systemEntityManager(dependencies);
@@ -64,10 +67,8 @@ export function createBillingActivities(dependencies: ActivityDependencies) {
       const restated: string[] = [];
       for (const invoice of recent) {
         const lines = provider.invoiceLines(invoice.invoiceUuid, cancellationSignal());
-        const { checksum } = await summariseInvoiceLines(lines, (rows) =>
-          heartbeat({ invoice: invoice.invoiceUuid, rows }),
-        );
-        if (checksum !== invoice.checksum) restated.push(invoice.invoiceUuid);
+        if ((await checksumOf(invoice.invoiceUuid, lines)) !== invoice.checksum)
+          restated.push(invoice.invoiceUuid);
       }
       await markRestated(em, input.provider, restated);
       return { checked: recent.length, restated: restated.length };
@@ -83,11 +84,30 @@ export function createBillingActivities(dependencies: ActivityDependencies) {
   };
 }
 
+/** Null where the document no longer reads: its ingest holds it with the reason, and the discovery goes on with the others. */
+async function checksumOf(
+  invoiceUuid: string,
+  lines: AsyncIterable<readonly ProviderCostLine[]>,
+): Promise<string | null> {
+  try {
+    const { checksum } = await summariseInvoiceLines(lines, (rows) =>
+      reportProgress({ invoice: invoiceUuid, rows }),
+    );
+    return checksum;
+  } catch (error) {
+    const isUnreadable =
+      error instanceof InvalidInvoiceDocument ||
+      (error instanceof ProviderError && error.code === 'provider_not_found');
+    if (isUnreadable) return null;
+    throw error;
+  }
+}
+
 async function gather<Entry>(entries: AsyncIterable<Entry>): Promise<Entry[]> {
   const gathered: Entry[] = [];
   for await (const entry of entries) {
     gathered.push(entry);
-    if (gathered.length % 200 === 0) heartbeat({ read: gathered.length });
+    if (gathered.length % 200 === 0) reportProgress({ read: gathered.length });
   }
   return gathered;
 }

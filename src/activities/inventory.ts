@@ -1,11 +1,11 @@
-import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { ResourceKind } from '../domain/resourceKind.ts';
 import { recordProjects } from '../services/applyProjects.ts';
 import { reattributeCostLines } from '../services/matchCostLines.ts';
 import { missingFromListing, recordInventory, recordUnknownKind } from '../services/recordInventory.ts';
 import type { KindSyncResult } from '../workflows/messages.ts';
 import { type ActivityDependencies, providerNamed, systemEntityManager } from './dependencies.ts';
-import { keepAlive } from './keepAlive.ts';
+import { reportProgress } from './keepAlive.ts';
 
 export function createInventoryActivities(dependencies: ActivityDependencies) {
   return {
@@ -22,7 +22,7 @@ export function createInventoryActivities(dependencies: ActivityDependencies) {
       const em = systemEntityManager(dependencies);
       const signal = cancellationSignal();
       const listed = await provider.resources(input.kind, signal);
-      heartbeat({ listed: listed.length });
+      reportProgress({ listed: listed.length });
       const missing = await missingFromListing(em, {
         provider: input.provider,
         kind: input.kind,
@@ -41,7 +41,7 @@ export function createInventoryActivities(dependencies: ActivityDependencies) {
 
     async syncProjects(input: { provider: string; listedAt: string }): Promise<KindSyncResult> {
       const projects = await providerNamed(dependencies, input.provider).projects(cancellationSignal());
-      heartbeat({ listed: projects.length });
+      reportProgress({ listed: projects.length });
       const { live, gone } = await recordProjects(systemEntityManager(dependencies), {
         provider: input.provider,
         listedAt: new Date(input.listedAt),
@@ -74,14 +74,12 @@ export function createInventoryActivities(dependencies: ActivityDependencies) {
 
     /** @returns how many cost lines moved because of what was found since */
     async reattributeLines(input: { provider: string; changedSince: string }): Promise<number> {
-      return keepAlive(
-        reattributeCostLines(systemEntityManager(dependencies), {
-          provider: input.provider,
-          changedSince: new Date(input.changedSince),
-          now: new Date(),
-          cause: activityInfo().workflowExecution?.workflowId ?? 'inventory',
-        }),
-      );
+      return reattributeCostLines(systemEntityManager(dependencies), {
+        provider: input.provider,
+        changedSince: new Date(input.changedSince),
+        now: new Date(),
+        cause: activityInfo().workflowExecution?.workflowId ?? 'inventory',
+      });
     },
   };
 }

@@ -1,4 +1,4 @@
-import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import { parseDecimal, toAmountText } from '../domain/money.ts';
 import { reconcile } from '../domain/reconciliation.ts';
 import { findInvoice } from '../services/findInvoice.ts';
@@ -12,7 +12,7 @@ import {
 import { holdInvoice, storeInvoice } from '../services/storeInvoice.ts';
 import type { IngestInvoiceInput, IngestInvoiceResult } from '../workflows/messages.ts';
 import { type ActivityDependencies, providerNamed, systemEntityManager } from './dependencies.ts';
-import { keepAlive } from './keepAlive.ts';
+import { reportProgress } from './keepAlive.ts';
 
 /** What one ingest works on. */
 export interface InvoiceReference {
@@ -51,13 +51,13 @@ export function createInvoiceIngestActivities(dependencies: ActivityDependencies
     async stageLines(input: StagedInvoice): Promise<StagedLines> {
       const provider = providerNamed(dependencies, input.provider);
       const lines = provider.invoiceLines(input.invoiceUuid, cancellationSignal());
-      return stageInvoiceLines(dependencies.pool, input.stageId, lines, (rows) => heartbeat({ rows }));
+      return stageInvoiceLines(dependencies.pool, input.stageId, lines, (rows) => reportProgress({ rows }));
     },
 
     async stageItems(input: StagedInvoice): Promise<StagedItems> {
       const provider = providerNamed(dependencies, input.provider);
       const items = provider.invoiceItems(input.invoiceUuid, cancellationSignal());
-      return stageInvoiceItems(dependencies.pool, input.stageId, items, (rows) => heartbeat({ rows }));
+      return stageInvoiceItems(dependencies.pool, input.stageId, items, (rows) => reportProgress({ rows }));
     },
 
     /** Compares the four places that state the invoice; the amount is read anew, since a discovery may have changed it. */
@@ -89,24 +89,22 @@ export function createInvoiceIngestActivities(dependencies: ActivityDependencies
         accepted: IngestInvoiceInput['acceptedDifference'] | null;
       },
     ): Promise<IngestInvoiceResult> {
-      const stored = await keepAlive(
-        storeInvoice(systemEntityManager(dependencies), {
-          provider: input.provider,
-          invoiceUuid: input.invoiceUuid,
-          stageId: input.stageId,
-          staged: input.staged,
-          stagedItems: input.stagedItems,
-          now: new Date(),
-          accepted:
-            input.accepted === null || input.accepted === undefined
-              ? null
-              : {
-                  ...input.accepted,
-                  requestId: input.accepted.requestId ?? null,
-                  workflowId: activityInfo().workflowExecution?.workflowId ?? '',
-                },
-        }),
-      );
+      const stored = await storeInvoice(systemEntityManager(dependencies), {
+        provider: input.provider,
+        invoiceUuid: input.invoiceUuid,
+        stageId: input.stageId,
+        staged: input.staged,
+        stagedItems: input.stagedItems,
+        now: new Date(),
+        accepted:
+          input.accepted === null || input.accepted === undefined
+            ? null
+            : {
+                ...input.accepted,
+                requestId: input.accepted.requestId ?? null,
+                workflowId: activityInfo().workflowExecution?.workflowId ?? '',
+              },
+      });
       return { ...stored, total: toAmountText(parseDecimal(stored.total)), problem: null };
     },
 

@@ -1,11 +1,32 @@
-import { heartbeat } from '@temporalio/activity';
+import { Context, heartbeat } from '@temporalio/activity';
+import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 
-/** Heartbeats while one long statement runs, so that only a dead worker, not a busy database, has the activity tried again. */
-export async function keepAlive<Result>(work: Promise<Result>): Promise<Result> {
-  const beat = setInterval(() => heartbeat(), 10_000);
-  try {
-    return await work;
-  } finally {
-    clearInterval(beat);
+/** A few beats may be lost before the heartbeat time-out of 30 seconds (src/workflows/activityOptions.ts). */
+const beatEveryMs = 5_000;
+
+/** What each running activity said of its progress last; a beat says it again. */
+const progressOf = new WeakMap<Context, unknown>();
+
+/** Shows operators how far the running activity is, in the Temporal Web UI. */
+export function reportProgress(progress: unknown): void {
+  progressOf.set(Context.current(), progress);
+  heartbeat(progress);
+}
+
+/**
+ * Beats for as long as an activity runs, whatever it waits for (the request limiter, a slow provider, a lock), so that only a dead
+ * worker has it tried again elsewhere. How long each wait may take is bounded where it happens.
+ */
+export class KeepAlive implements ActivityInboundCallsInterceptor {
+  async execute(
+    input: ActivityExecuteInput,
+    next: Next<ActivityInboundCallsInterceptor, 'execute'>,
+  ): Promise<unknown> {
+    const beat = setInterval(() => heartbeat(progressOf.get(Context.current())), beatEveryMs);
+    try {
+      return await next(input);
+    } finally {
+      clearInterval(beat);
+    }
   }
 }

@@ -108,7 +108,7 @@ function replay(stored: IdempotencyKey | null, fingerprint: string): Reply {
       'this Idempotency-Key was used for another request; use a new one',
     );
   }
-  if (stored.status === null) throw stillRunning();
+  if (stored.status == null) throw stillRunning();
   return {
     status: stored.status,
     headers: { ...stored.headers, 'idempotency-replayed': 'true' },

@@ -3,7 +3,9 @@ import { z } from 'zod';
 /** A keyset cursor is the last row's sort key, named after its list, in base64url: opaque to clients, checked when it returns. */
 const envelope = z.tuple([z.string(), z.unknown()]);
 
-const encode = (list: string, key: unknown) => Buffer.from(JSON.stringify([list, key])).toString('base64url');
+/** The cursor of a list after the row with this sort key. */
+export const toNextCursor = (list: string, key: unknown) =>
+  Buffer.from(JSON.stringify([list, key])).toString('base64url');
 
 function decode(text: string): unknown {
   try {
@@ -21,7 +23,7 @@ export function cursorOf<Key>(list: string, key: z.ZodType<Key>) {
     .transform((text, issues): Key => {
       const outer = envelope.safeParse(decode(text));
       const inner =
-        outer.success && outer.data[0] === list && encode(list, outer.data[1]) === text
+        outer.success && outer.data[0] === list && toNextCursor(list, outer.data[1]) === text
           ? key.safeParse(outer.data[1])
           : undefined;
       if (inner?.success) return inner.data;
@@ -47,7 +49,7 @@ export function toPage<Row, Item>(
   const last = shown.at(-1);
   return {
     items: shown.map(toItem),
-    next_cursor: rows.length > limit && last !== undefined ? encode(list, keyOf(last)) : null,
+    next_cursor: rows.length > limit && last !== undefined ? toNextCursor(list, keyOf(last)) : null,
   };
 }
 

@@ -79,7 +79,8 @@ export const amount = z
   .meta({ description: 'A decimal text with at least two places; the currency stands beside it.' });
 export const currency = z.string().length(3).meta({ description: 'ISO 4217.' });
 export const link = z.string().meta({ description: 'A path on this server, or an absolute address.' });
-export const money = z.strictObject({ amount, currency });
+/** Anything that JSON can say; only for answers. */
+export const json = z.unknown();
 
 /** One page of a list; `next_cursor` is null on the last. */
 export const pageOf = <Item extends z.ZodType>(item: Item) =>

@@ -32,7 +32,7 @@ export function assignProjectTenant(
       { lockMode: LockMode.PESSIMISTIC_WRITE },
     );
     if (project === null) return undefined;
-    const before = { tenant_id: project.tenantId };
+    const before = { tenant_id: project.tenantId ?? null };
     project.tenantId = tenantId;
     const resources = await transaction.nativeUpdate(
       CloudResource,
@@ -41,8 +41,8 @@ export function assignProjectTenant(
     );
     await recordAudit(transaction, assignment.actor, {
       occurredAt: assignment.at,
-      action: 'project.assign_tenant',
-      subjectType: 'project',
+      action: 'cloud_project.assign_tenant',
+      subjectType: 'cloud_project',
       subjectId: projectId,
       reason: assignment.reason,
       before,

@@ -100,9 +100,15 @@ async function addUp(
   return em.execute<OutcomeTotal[]>(
     `select match_outcome as outcome, currency, count(*)::int as count, sum(billed_cost)::text as total
      from cloud_cost_lines
-     where version_id = any(?) and (?::text is null or kind = ?) and (?::text is null or match_outcome = ?)
+     where version_id in (select jsonb_array_elements_text(?::jsonb)::uuid) and (?::text is null or kind = ?) and (?::text is null or match_outcome = ?)
      group by match_outcome, currency
      order by match_outcome, currency`,
-    [[...versions], filter.kind ?? null, filter.kind ?? null, filter.outcome ?? null, filter.outcome ?? null],
+    [
+      JSON.stringify(versions),
+      filter.kind ?? null,
+      filter.kind ?? null,
+      filter.outcome ?? null,
+      filter.outcome ?? null,
+    ],
   );
 }

@@ -30,7 +30,7 @@ export function listInvoices(
 }
 
 /** The invoice that a provider calls `invoiceUuid`. */
-export function findInvoice(em: EntityManager, invoiceUuid: string): Promise<CloudInvoice | null> {
+export function readInvoice(em: EntityManager, invoiceUuid: string): Promise<CloudInvoice | null> {
   return em.findOne(CloudInvoice, { invoiceUuid }, { orderBy: { provider: 'asc' } });
 }
 

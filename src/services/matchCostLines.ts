@@ -99,8 +99,8 @@ export async function lockAttribution(em: EntityManager, how: 'shared' | 'exclus
 
 /**
  * Matches again the stored lines that the resources changed since an instant may concern: those that name such a resource's id or
- * one of its names, and those that are attributed to it. Every line whose outcome or resource changes leaves a row in
- * `cloud_attribution_changes`. Matching depends only on what is stored, so running it again changes nothing.
+ * one of its names, and those that are attributed to it. Every line whose outcome, resource or candidates change leaves a row in
+ * `cloud_attribution_changes`; a reason that alone reads differently now is only brought up to date. Matching depends only on what is stored, so running it again changes nothing.
  * @returns how many lines changed
  */
 export async function reattributeCostLines(
@@ -144,7 +144,8 @@ export async function reattributeCostLines(
        ),
        ${matchLadder},
        before as (
-         select cost.id, cost.match_outcome, cost.resource_id from cloud_cost_lines cost join concerned on concerned.id = cost.id
+         select cost.id, cost.match_outcome, cost.resource_id, cost.match_candidates
+         from cloud_cost_lines cost join concerned on concerned.id = cost.id
        ),
        moved as (
          update cloud_cost_lines cost
@@ -152,9 +153,9 @@ export async function reattributeCostLines(
            match_reason = outcome.match_reason, match_candidates = outcome.match_candidates
          from outcome
          where cost.id = outcome.key
-           and (cost.resource_id, cost.match_outcome, cost.match_candidates)
-             is distinct from (outcome.resource_id, outcome.match_outcome, outcome.match_candidates)
-         returning cost.id, cost.match_outcome, cost.resource_id, cost.billed_cost, cost.currency
+           and (cost.resource_id, cost.match_outcome, cost.match_reason, cost.match_candidates)
+             is distinct from (outcome.resource_id, outcome.match_outcome, outcome.match_reason, outcome.match_candidates)
+         returning cost.id, cost.match_outcome, cost.resource_id, cost.match_candidates, cost.billed_cost, cost.currency
        ),
        logged as (
          insert into cloud_attribution_changes
@@ -162,6 +163,8 @@ export async function reattributeCostLines(
          select moved.id, before.match_outcome, before.resource_id, moved.match_outcome, moved.resource_id,
            moved.billed_cost, moved.currency, ?, ?
          from moved join before on before.id = moved.id
+         where (moved.resource_id, moved.match_outcome, moved.match_candidates)
+           is distinct from (before.resource_id, before.match_outcome, before.match_candidates)
          returning 1
        )
        select count(*)::int as changed from logged`,

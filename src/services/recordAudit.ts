@@ -5,7 +5,7 @@ import type { Session } from '../session.ts';
 
 export interface AuditRecord {
   readonly occurredAt: Date;
-  /** Subject and verb: `project.assign_tenant`. */
+  /** Subject and verb: `cloud_project.assign_tenant`. */
   readonly action: string;
   readonly subjectType: string;
   readonly subjectId: string;

@@ -17,12 +17,19 @@ export async function ensureNamespace(connection: Connection, namespace: string)
   } catch (error) {
     if (!isGrpcServiceError(error) || error.code !== status.ALREADY_EXISTS) throw error;
   }
-  while (!(await exists(connection, namespace))) await delay(200);
+  while (!(await isServed(connection, namespace))) await delay(200);
 }
 
-async function exists(connection: Connection, namespace: string): Promise<boolean> {
+const exists = (connection: Connection, namespace: string): Promise<boolean> =>
+  isFound(connection.workflowService.describeNamespace({ namespace }));
+
+/** A new namespace is described at once, but everything else asks a cache that takes seconds to hear of it. */
+const isServed = (connection: Connection, namespace: string): Promise<boolean> =>
+  isFound(connection.workflowService.countWorkflowExecutions({ namespace }));
+
+async function isFound(call: Promise<unknown>): Promise<boolean> {
   try {
-    await connection.workflowService.describeNamespace({ namespace });
+    await call;
     return true;
   } catch (error) {
     if (isGrpcServiceError(error) && error.code === status.NOT_FOUND) return false;

@@ -6,16 +6,19 @@ import type { Activities } from '../activities/index.ts';
  * waited out, and what trying again can't mend fails at once by its type.
  */
 
-/** Calls to a provider: minutes at most, with a heartbeat, so that a dead worker is noticed. */
+/** Every activity beats while it runs (src/activities/keepAlive.ts), so this is how soon a dead worker's work goes on elsewhere. */
+export const heartbeatTimeout = '30 seconds';
+
+/** Calls to a provider. */
 export const providerActivities = proxyActivities<Activities>({
   startToCloseTimeout: '30 minutes',
-  heartbeatTimeout: '90 seconds',
+  heartbeatTimeout,
   retry: { initialInterval: '2 seconds', backoffCoefficient: 2, maximumInterval: '2 minutes' },
 });
 
-/** Work in our own database; the long ones beat while PostgreSQL works (src/activities/keepAlive.ts). */
+/** Work in our own database. */
 export const databaseActivities = proxyActivities<Activities>({
   startToCloseTimeout: '30 minutes',
-  heartbeatTimeout: '1 minute',
+  heartbeatTimeout,
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });

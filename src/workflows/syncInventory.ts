@@ -1,7 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { kindsBySpeed, type ResourceKind } from '../domain/resourceKind.ts';
-import { databaseActivities } from './activityOptions.ts';
+import { databaseActivities, heartbeatTimeout } from './activityOptions.ts';
 import { failureCause } from './failureCause.ts';
 import type { KindSyncResult, SyncInventoryInput, SyncInventoryResult } from './messages.ts';
 import { enterPhase, reportProblem } from './progress.ts';
@@ -9,7 +9,7 @@ import { enterPhase, reportProblem } from './progress.ts';
 /** A listing is tried a few times within the hour; after that its kind is unknown until the next run. */
 const listing = proxyActivities<Activities>({
   startToCloseTimeout: '15 minutes',
-  heartbeatTimeout: '5 minutes',
+  heartbeatTimeout,
   retry: {
     initialInterval: '5 seconds',
     backoffCoefficient: 2,

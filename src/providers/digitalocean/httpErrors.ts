@@ -88,7 +88,7 @@ function bounded(seconds: number): number {
 
 /** The typed error for a request that got no answer. */
 export function errorOfTransport(what: string, failure: unknown): ProviderError {
-  const code = codeOf(failure) ?? (failure instanceof Error ? codeOf(failure.cause) : undefined) ?? 'unknown';
+  const code = codeOf(failure) ?? 'unknown';
   return new ProviderError(
     'provider_unavailable',
     `the connection to the provider broke (${what}): ${code}`,
@@ -99,9 +99,11 @@ export function errorOfTransport(what: string, failure: unknown): ProviderError 
   );
 }
 
+/** The system's name of a failure; fetch hides it in the cause. */
 function codeOf(failure: unknown): string | undefined {
-  if (typeof failure !== 'object' || failure === null || !('code' in failure)) return undefined;
-  return typeof failure.code === 'string' ? failure.code : undefined;
+  if (typeof failure !== 'object' || failure === null) return undefined;
+  if ('code' in failure && typeof failure.code === 'string') return failure.code;
+  return 'cause' in failure ? codeOf(failure.cause) : undefined;
 }
 
 /** The typed error for an answer that breaks the contract. A text that breaks off may come whole next time. */

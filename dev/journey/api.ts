@@ -1,0 +1,76 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import { ArcadiaError } from '../../src/domain/errors.ts';
+
+/** The service's API as one caller sees it. */
+export interface Api {
+  /** @throws ArcadiaError `api_refused` with the problem that the API answers */
+  readonly get: <Answer>(path: string, answer: z.ZodType<Answer>) => Promise<Answer>;
+  readonly post: (path: string) => Promise<void>;
+  /** All pages of a list. */
+  readonly list: <Item>(path: string, item: z.ZodType<Item>) => Promise<Item[]>;
+  /**
+   * Waits until a run of a workflow that began at or after an instant has ended.
+   * @throws ArcadiaError `process_failed` where it did not end well
+   */
+  readonly untilDone: (workflowId: string, startedAfter: Date) => Promise<void>;
+}
+
+const workflowProcess = z.object({ state: z.string(), started_at: z.coerce.date() });
+
+export function createApi(url: string, token: string): Api {
+  async function call(method: string, path: string): Promise<unknown> {
+    const response = await fetch(`${url}${path}`, { method, headers: { authorization: `Bearer ${token}` } });
+    const text = await response.text();
+    if (!response.ok) {
+      throw new ArcadiaError('api_refused', `${method} ${path} answered ${response.status}: ${text}`, {
+        context: { status: response.status },
+      });
+    }
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  const get: Api['get'] = async (path, answer) => answer.parse(await call('GET', path));
+
+  return {
+    get,
+    post: async (path) => {
+      await call('POST', path);
+    },
+    async list(path, item) {
+      const page = z.object({ items: z.array(item), next_cursor: z.string().nullable() });
+      const items: z.output<typeof item>[] = [];
+      const separator = path.includes('?') ? '&' : '?';
+      for (let cursor: string | null = ''; cursor !== null; ) {
+        const found: z.output<typeof page> = await get(
+          `${path}${separator}limit=200${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`,
+          page,
+        );
+        items.push(...found.items);
+        cursor = found.next_cursor;
+      }
+      return items;
+    },
+    async untilDone(workflowId, startedAfter) {
+      for (;;) {
+        const found = await get(`/api/v1/processes/${encodeURIComponent(workflowId)}`, workflowProcess).catch(
+          (error: unknown) => {
+            // It is not there before its launcher has started it.
+            if (error instanceof ArcadiaError && error.context['status'] === 404) return undefined;
+            throw error;
+          },
+        );
+        if (found !== undefined && found.started_at >= startedAfter) {
+          if (found.state === 'completed') return;
+          if (found.state === 'failed') {
+            throw new ArcadiaError(
+              'process_failed',
+              `${workflowId} failed; see ${url}/api/v1/processes/${workflowId}`,
+            );
+          }
+        }
+        await delay(250);
+      }
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import { syncSpeeds } from '../../src/domain/resourceKind.ts';
+import { workflowIds } from '../../src/workflows/ids.ts';
+import type { Api } from './api.ts';
+
+/** What the journey found; money as decimal strings. */
+export interface JourneyFindings {
+  invoices: number;
+  ingested: number;
+  held: number;
+  /** The oldest invoice's period. */
+  oldest: string | null;
+  balance: { month_to_date_balance: string; currency: string; generated_at: string } | null;
+  resources: number;
+  april: { lines: number; total: string; matched: number };
+}
+
+export interface JourneyStep {
+  readonly title: string;
+  /** Does the step; `say` shows how far it is. @returns what it found, in a sentence */
+  readonly run: (say: (progress: string) => void) => Promise<string>;
+}
+
+const april = '2026-04-01';
+const invoice = z.object({ period: z.string(), ingest_status: z.string() });
+const balances = z.object({
+  latest: z
+    .object({ month_to_date_balance: z.string(), currency: z.string(), generated_at: z.string() })
+    .nullable(),
+});
+const costLines = z.object({
+  count: z.int(),
+  totals: z.array(z.object({ currency: z.string(), total: z.string() })),
+  by_outcome: z.array(z.object({ outcome: z.string(), count: z.int() })),
+});
+
+/** The journey of an operator's first day, all of it through the API: what runs, what it costs, and which resource each cent is for. */
+export function journeySteps(api: Api, findings: JourneyFindings): JourneyStep[] {
+  return [
+    {
+      title: 'Inventory: list everything that runs',
+      async run() {
+        const since = new Date(Date.now() - 1000);
+        for (const speed of syncSpeeds) await api.post(`/api/v1/schedules/inventory-${speed}/trigger`);
+        await Promise.all(syncSpeeds.map((speed) => api.untilDone(workflowIds.syncInventory(speed), since)));
+        const resources = await api.list('/api/v1/inventory', z.object({ kind: z.string() }));
+        findings.resources = resources.length;
+        const kinds = new Set(resources.map((resource) => resource.kind));
+        return `${resources.length} resources of ${kinds.size} kinds`;
+      },
+    },
+    {
+      title: 'Balance: what the account owes',
+      async run() {
+        const since = new Date(Date.now() - 1000);
+        await api.post('/api/v1/schedules/balance/trigger');
+        await api.untilDone(workflowIds.snapshotBalance(), since);
+        const { latest } = await api.get('/api/v1/billing/balance', balances);
+        findings.balance = latest;
+        return latest === null
+          ? 'none yet'
+          : `${latest.month_to_date_balance} ${latest.currency} as of ${latest.generated_at}`;
+      },
+    },
+    {
+      title: 'Invoices: discover each one ever issued, ingest it line by line, prove that it adds up',
+      async run(say) {
+        const since = new Date(Date.now() - 1000);
+        await api.post('/api/v1/billing/discover');
+        const done = api.untilDone(workflowIds.discoverInvoices(), since);
+        const ended = new AbortController();
+        const progress = showProgress(api, say, ended.signal);
+        try {
+          await done;
+        } finally {
+          ended.abort();
+          await progress;
+        }
+        const invoices = await api.list('/api/v1/billing/invoices', invoice);
+        findings.invoices = invoices.length;
+        findings.ingested = count(invoices, 'ingested');
+        findings.held = count(invoices, 'held');
+        findings.oldest = invoices.map((entry) => entry.period).toSorted()[0] ?? null;
+        return `${findings.invoices} invoices back to ${findings.oldest}: ${findings.ingested} ingested, ${findings.held} held`;
+      },
+    },
+    {
+      title: 'April 2026: which resource each line belongs to',
+      async run() {
+        const found = await api.get(`/api/v1/billing/cost-lines?period=${april}&limit=1`, costLines);
+        findings.april = {
+          lines: found.count,
+          total: found.totals[0]?.total ?? '0.00',
+          matched: found.by_outcome
+            .filter((entry) => entry.outcome.startsWith('matched_'))
+            .reduce((sum, entry) => sum + entry.count, 0),
+        };
+        const outcomes = found.by_outcome.map((entry) => `${entry.count} ${entry.outcome}`).join(', ');
+        return `${found.count} lines, ${findings.april.total} ${found.totals[0]?.currency ?? ''}: ${outcomes}`;
+      },
+    },
+  ];
+}
+
+async function showProgress(api: Api, say: (progress: string) => void, ended: AbortSignal): Promise<void> {
+  while (!ended.aborted) {
+    await delay(1000, undefined, { signal: ended }).catch(() => undefined);
+    const invoices = await api.list('/api/v1/billing/invoices', invoice);
+    if (invoices.length > 0) say(`${count(invoices, 'ingested')} of ${invoices.length} ingested`);
+  }
+}
+
+function count(invoices: readonly { ingest_status: string }[], status: string): number {
+  return invoices.filter((entry) => entry.ingest_status === status).length;
+}

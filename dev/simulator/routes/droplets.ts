@@ -1,0 +1,82 @@
+import type { Router } from '@koa/router';
+import { beginAction, dropletName, takeId } from '../actions.ts';
+import { addDroplet, buildDroplet, findDroplet, removeDroplet } from '../droplets.ts';
+import { listAnswer, providerHost } from '../paging.ts';
+import { unprocessable } from '../problem.ts';
+import { type Context, found, integerParameter, type RequestState, type SimulatorState } from '../state.ts';
+
+/** The body of `POST /v2/droplets`, as far as it is read. */
+interface DropletRequest {
+  readonly name?: unknown;
+  readonly region?: unknown;
+  readonly size?: unknown;
+  readonly image?: unknown;
+  readonly tags?: unknown;
+}
+
+/** List, get, create, destroy, and a droplet's backups. Creating takes the time of an action. */
+export function addDropletRoutes(router: Router<RequestState>, state: SimulatorState): void {
+  const { account } = state;
+
+  router.get('/v2/droplets', (ctx) => {
+    ctx.body = listAnswer(ctx, 'droplets', listed(ctx, state));
+  });
+
+  router.get('/v2/droplets/:id', (ctx) => {
+    ctx.body = { droplet: found(findDroplet(account, integerParameter(ctx.params['id']))) };
+  });
+
+  router.get('/v2/droplets/:id/backups', (ctx) => {
+    const droplet = found(findDroplet(account, integerParameter(ctx.params['id'])));
+    const backups = account.images
+      .filter((image) => droplet.backup_ids.includes(image.id))
+      .map(({ id, name, created_at, regions, min_disk_size, size_gigabytes }) => {
+        return { id, name, created_at, regions, min_disk_size, size_gigabytes, type: 'backup' };
+      });
+    ctx.body = listAnswer(ctx, 'backups', backups);
+  });
+
+  router.post('/v2/droplets', (ctx) => {
+    const droplet = createDroplet(state, ctx.request.body ?? {});
+    addDroplet(account, droplet);
+    const action = beginAction(state, droplet, 'create', () => {
+      droplet.status = 'active';
+    });
+    ctx.status = 202;
+    const href = `${providerHost}/v2/actions/${action.id}`;
+    ctx.body = { droplet, links: { actions: [{ id: action.id, rel: 'create', href }] } };
+  });
+
+  router.delete('/v2/droplets/:id', (ctx) => {
+    found(removeDroplet(account, integerParameter(ctx.params['id'])) || undefined);
+    ctx.status = 204;
+  });
+}
+
+function listed(ctx: Context, { account }: SimulatorState) {
+  const { tag_name: tag, name, type } = ctx.query;
+  if (type === 'gpus') return [];
+  return account.droplets
+    .filter((droplet) => typeof tag !== 'string' || droplet.tags.includes(tag))
+    .filter((droplet) => typeof name !== 'string' || droplet.name === name);
+}
+
+function createDroplet(state: SimulatorState, request: DropletRequest) {
+  const { account } = state;
+  const size = account.sizes.find((candidate) => candidate.slug === request.size);
+  if (size === undefined) throw unprocessable('You specified an invalid size for Droplet creation.');
+  const region = account.regions.find((candidate) => candidate.slug === (request.region ?? 'syd1'));
+  if (region === undefined) throw unprocessable('You specified an invalid region for Droplet creation.');
+  const image = account.images.find(({ id, slug }) => request.image === id || request.image === slug);
+  if (image === undefined) throw unprocessable('You specified an invalid image for Droplet creation.');
+  return buildDroplet({
+    id: takeId(state),
+    name: dropletName(request.name),
+    size,
+    region,
+    image,
+    createdAt: new Date().toISOString(),
+    status: 'new',
+    tags: Array.isArray(request.tags) ? request.tags.map(String) : [],
+  });
+}

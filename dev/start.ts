@@ -1,0 +1,97 @@
+import path from 'node:path';
+import { Command } from 'commander';
+import { Listr, ListrLogger, ProcessOutput } from 'listr2';
+import { InvalidConfiguration } from '../src/config.ts';
+import { ArcadiaError } from '../src/domain/errors.ts';
+import { createApi } from './journey/api.ts';
+import { type JourneyFindings, journeySteps } from './journey/journey.ts';
+import { localSecrets } from './localSecrets.ts';
+import { localStackSteps } from './localStack.ts';
+import { readLocalSettings } from './settings.ts';
+import { claimRunFolder } from './stack/runFolder.ts';
+import { createSupervisor } from './stack/supervisor.ts';
+import { summary } from './summary.ts';
+import { demoToken } from './tokens.ts';
+
+/** `npm start`: everything up, the journey, then up until Ctrl-C. Progress goes to stderr, results to stdout. */
+const program = new Command()
+  .name('npm start --')
+  .description('Starts the whole service on this machine and shows its main job on the golden account.')
+  .option('--once', 'end after the journey, with its exit code')
+  .option('--json', 'print what was found as one JSON object on the last line')
+  .parse();
+const { once = false, json = false } = program.opts<{ once?: boolean; json?: boolean }>();
+
+const onStderr = { logger: new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) }) };
+
+const supervisor = createSupervisor((line) => process.stderr.write(`${line}\n`));
+supervisor.stopOnSignals();
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`\n${explain(error)}\n`);
+  process.exitCode = 1;
+} finally {
+  await supervisor.stop();
+}
+
+async function main(): Promise<void> {
+  const settings = readLocalSettings();
+  await claimRunFolder(path.join(settings.dataFolder, 'run'));
+  const secrets = await localSecrets(settings.dataFolder);
+  const { steps, stack } = localStackSteps(settings, secrets, supervisor);
+  const jwtSecret = process.env['JWT_SECRET'] ?? secrets.jwtSecret;
+  const api = createApi(stack.apiUrl, demoToken('platform_admin', jwtSecret));
+  const findings: JourneyFindings = {
+    invoices: 0,
+    ingested: 0,
+    held: 0,
+    oldest: null,
+    balance: null,
+    resources: 0,
+    april: { lines: 0, total: '0.00', matched: 0 },
+  };
+
+  const tasks = new Listr(
+    [
+      ...steps.map((step) => ({ title: step.title, task: () => untilCrash(step.run()) })),
+      ...journeySteps(api, findings).map((step) => ({
+        title: step.title,
+        task: async (_context: unknown, task: { title: string; output: string }) => {
+          const found = await untilCrash(
+            step.run((progress) => {
+              task.output = progress;
+            }),
+          );
+          task.title = `${step.title}: ${found}`;
+        },
+      })),
+    ],
+    {
+      registerSignalListeners: false,
+      fallbackRenderer: 'simple',
+      fallbackRendererCondition: () => !process.stderr.isTTY,
+      rendererOptions: { ...onStderr, showErrorMessage: false },
+      fallbackRendererOptions: onStderr,
+    },
+  );
+  await tasks.run();
+
+  if (!json) process.stdout.write(summary({ stack, findings, jwtSecret, staysUp: !once }));
+  if (json) process.stdout.write(`${JSON.stringify(toJson(findings))}\n`);
+  if (!once) await supervisor.crashed;
+}
+
+/** A part that ends while a step waits for it fails that step, with the end of the part's log. */
+function untilCrash<Result>(work: Promise<Result>): Promise<Result> {
+  return Promise.race([work, supervisor.crashed]);
+}
+
+function toJson({ invoices, ingested, held, april }: JourneyFindings) {
+  return { invoices, ingested, held, april };
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ArcadiaError || error instanceof InvalidConfiguration) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

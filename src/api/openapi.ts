@@ -1,0 +1,142 @@
+import {
+  OpenAPIRegistry,
+  OpenApiGeneratorV31,
+  type ResponseConfig,
+  type RouteConfig,
+} from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import { service } from './health.ts';
+import type { Route } from './route.ts';
+import { routes } from './routes.ts';
+
+const problem = z
+  .strictObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().meta({ description: 'Stable; programs decide by it.' }),
+    request_id: z.string(),
+    errors: z
+      .array(
+        z.strictObject({
+          pointer: z
+            .string()
+            .meta({ description: 'JSON pointer into `{ path, query, headers, body }`, like /query/limit.' }),
+          detail: z.string(),
+        }),
+      )
+      .optional(),
+    context: z.record(z.string(), z.unknown()).optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
+
+/** A second schema than the one that reads the header: bare or quoted is told apart before zod sees it. */
+const writeHeaders = z.object({
+  'Idempotency-Key': z.string().min(1).max(257).optional().meta({
+    description:
+      'Quoted or bare, kept 24 hours for each subject and route. The same request gets the stored answer.',
+  }),
+});
+
+const tokenProblems: Readonly<Record<number, string>> = {
+  401: 'No valid token.',
+  403: 'The token does not allow it.',
+};
+const bodyProblems: Readonly<Record<number, string>> = {
+  400: 'The body is not JSON.',
+  409: 'The first request with this Idempotency-Key still runs.',
+  413: 'The body is larger than 256 kB.',
+  415: 'The body is not plain JSON.',
+};
+const everyProblem: Readonly<Record<number, string>> = {
+  422: 'Invalid input, all faults at once, or an Idempotency-Key that was used for another request.',
+  429: 'Too many requests; Retry-After says how long to wait.',
+  500: 'A fault on our side.',
+};
+
+let built: ReturnType<typeof build> | undefined;
+
+/** The OpenAPI 3.1 document, made from the schemas that validate. `openapi.json` is this, written down. */
+export function buildOpenApiDocument(): object {
+  built ??= build();
+  return built;
+}
+
+function build() {
+  const registry = new OpenAPIRegistry();
+  const bearer = registry.registerComponent('securitySchemes', 'bearer', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'HS512, `typ: access` in the payload, with `sub`, `tenant_id` and `role`.',
+  });
+  for (const route of routes) registry.registerPath(toPath(route, bearer.name));
+  return new OpenApiGeneratorV31(registry.definitions).generateDocument({
+    openapi: '3.1.0',
+    info: {
+      title: service.service,
+      version: service.version,
+      description:
+        'The money side of a cloud platform: provider cost, inventory and the processes behind them.',
+    },
+    servers: [{ url: '/' }],
+  });
+}
+
+function toPath(route: Route, bearer: string): RouteConfig {
+  const isWrite = route.method !== 'get';
+  return {
+    method: route.method,
+    path: route.path.replaceAll(/:(\w+)/g, '{$1}'),
+    tags: [route.tag],
+    summary: route.summary,
+    ...(route.access === 'public'
+      ? {}
+      : {
+          description: `Roles: ${route.access.join(', ')}.`,
+          security: [{ [bearer]: [] }],
+        }),
+    request: {
+      params: route.params,
+      query: route.query,
+      ...(isWrite ? { headers: writeHeaders } : {}),
+      ...(route.body === undefined
+        ? {}
+        : {
+            body: {
+              content: { 'application/json': { schema: route.body } },
+              required: !isOptional(route.body),
+            },
+          }),
+    },
+    responses: { ...answers(route), ...problems(route) },
+  };
+}
+
+const isOptional = (body: z.ZodType) => body.safeParse({}).success;
+
+function answers(route: Route): Record<number, ResponseConfig> {
+  const { status, description, schema, contentType, alsoStatus } = route.answer;
+  const content = { [contentType ?? 'application/json']: { schema } };
+  const all: Record<number, ResponseConfig> = { [status]: { description, content } };
+  for (const [other, meaning] of Object.entries(alsoStatus ?? {})) {
+    all[Number(other)] = { description: meaning, content };
+  }
+  return all;
+}
+
+function problems(route: Route): Record<number, ResponseConfig> {
+  const all = {
+    ...everyProblem,
+    ...(route.access === 'public' ? {} : tokenProblems),
+    ...(route.method === 'get' ? {} : bodyProblems),
+    ...route.problems,
+  };
+  return Object.fromEntries(
+    Object.entries(all).map(([status, description]) => [
+      status,
+      { description, content: { 'application/problem+json': { schema: problem } } },
+    ]),
+  );
+}

@@ -1,0 +1,79 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Client } from '@temporalio/client';
+import { createHttpTerminator } from 'http-terminator';
+import { createApp } from './api/app.ts';
+import { forgetOldKeys } from './api/idempotency.ts';
+import { createMetrics, createMetricsServer } from './api/metrics.ts';
+import { readApiConfig } from './config.ts';
+import { createLog } from './logging.ts';
+import { startOrm } from './orm.ts';
+import { refuseUnsafeDatabaseRole } from './services/refuseUnsafeDatabaseRole.ts';
+import { connectTemporal } from './temporalClient.ts';
+
+/** No request may hold a connection longer. */
+const statementTimeoutMs = 15_000;
+/** Requests in flight get this long to be answered after SIGTERM. */
+const drainMilliseconds = 30_000;
+const cleaningMilliseconds = 60 * 60 * 1000;
+
+const config = readApiConfig();
+const log = createLog(config.LOG_LEVEL);
+const orm = await startOrm({
+  url: config.DATABASE_URL,
+  poolSize: config.DATABASE_POOL_SIZE,
+  statementTimeoutMs,
+});
+await refuseUnsafeDatabaseRole(orm);
+
+let connecting: ReturnType<typeof connectTemporal> | undefined;
+/** Connects on the first request that needs it, and again on the next one where that failed. */
+async function temporal(): Promise<Client> {
+  connecting ??= connectTemporal(config);
+  try {
+    return (await connecting).client;
+  } catch (error) {
+    connecting = undefined;
+    throw error;
+  }
+}
+
+const metrics = createMetrics();
+const app = createApp({ orm, temporal, config, log, metrics });
+const metricsServer = createMetricsServer(metrics);
+const metricsPort = await listen(metricsServer, config.METRICS_HOST, config.METRICS_PORT);
+const server = app.listen(config.API_PORT, config.API_HOST);
+const port = await listening(server);
+const terminator = createHttpTerminator({ server, gracefulTerminationTimeout: drainMilliseconds });
+const cleaning = setInterval(() => {
+  forgetOldKeys(orm, new Date()).catch((error: unknown) =>
+    log.warn({ err: error }, 'old idempotency keys were not deleted'),
+  );
+}, cleaningMilliseconds);
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+log.info({ host: config.API_HOST, port, metrics_port: metricsPort }, 'ready');
+
+/** Takes no new connection, answers what is in flight, then closes what it opened. */
+async function stop(signal: string): Promise<void> {
+  log.info({ signal }, 'stopping');
+  clearInterval(cleaning);
+  await terminator.terminate();
+  metricsServer.close();
+  metricsServer.closeAllConnections();
+  await connecting?.then((connected) => connected.close()).catch(() => undefined);
+  await orm.close(true);
+  log.info('stopped');
+}
+
+function listen(target: Server, host: string, wanted: number): Promise<number> {
+  target.listen(wanted, host);
+  return listening(target);
+}
+
+function listening(target: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    target.once('error', reject);
+    target.once('listening', () => resolve((target.address() as AddressInfo).port));
+  });
+}

@@ -1,0 +1,151 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { parse } from 'csv-parse/sync';
+import { centsOf, usdOf } from '../../dev/simulator/cents.ts';
+import { type Simulator, startSimulator } from '../../dev/simulator/simulator.ts';
+import { ask, jsonOf, readAll } from './simulatorClient.ts';
+
+const uuid = '3300d2e3-418b-5175-a533-e6702e941a52';
+const march = `/v2/customers/my/invoices/${uuid}`;
+let simulator: Simulator;
+
+beforeEach(async () => {
+  simulator = await startSimulator();
+});
+afterEach(() => simulator.close());
+
+async function control(
+  method: string,
+  path: string,
+  body?: object,
+): Promise<{ status: number; text: string }> {
+  const response = await fetch(`${simulator.url}/_control/${path}`, {
+    method,
+    headers: { 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, text: await response.text() };
+}
+
+describe('faults over HTTP', () => {
+  it('are added, listed and removed', async () => {
+    const added = await control('POST', 'faults', {
+      match: { path: '^/v2/account$' },
+      fault: { kind: 'rate_limit' },
+      times: null,
+    });
+    expect(added.status).toBe(201);
+    const { id }: { id: number } = JSON.parse(added.text);
+    expect((await ask(simulator, '/v2/account')).status).toBe(429);
+    expect(JSON.parse((await control('GET', 'faults')).text).faults).toMatchObject([{ id, hits: 1 }]);
+    expect((await control('DELETE', `faults/${id}`)).status).toBe(204);
+    expect((await control('DELETE', `faults/${id}`)).status).toBe(404);
+    expect((await ask(simulator, '/v2/account')).status).toBe(200);
+    await control('POST', 'faults', { fault: { kind: 'server_error' }, times: null });
+    await control('DELETE', 'faults');
+    expect((await ask(simulator, '/v2/account')).status).toBe(200);
+  });
+
+  it('are refused with the field named where they make no sense', async () => {
+    const answer = await control('POST', 'faults', { fault: { kind: 'rate_limit' }, times: 0 });
+    expect(answer.status).toBe(422);
+    expect(answer.text).toContain('times');
+    expect((await control('POST', 'faults', { fault: { kind: 'meteor' } })).status).toBe(422);
+  });
+});
+
+describe('a restated invoice', () => {
+  it('has its new amount in history, list, summary, CSV and items, which still agree', async () => {
+    const answer = await control('POST', `invoices/${uuid}/restate`, { delta: '-1.25' });
+    expect(JSON.parse(answer.text)).toEqual({ uuid, period: '2026-03', amount: '95.05' });
+    const amounts = async (path: string, key: string) => {
+      const entries = await readAll<{ invoice_uuid?: string; amount: string }>(simulator, path, key, 200);
+      return entries.filter((entry) => entry.invoice_uuid === uuid).map((entry) => entry.amount);
+    };
+    expect(await amounts('/v2/customers/my/billing_history', 'billing_history')).toEqual(['95.05']);
+    expect(await amounts('/v2/customers/my/invoices', 'invoices')).toEqual(['95.05']);
+    const summary = jsonOf<Record<string, { amount: string }> & { amount: string }>(
+      await ask(simulator, `${march}/summary`),
+    );
+    expect(summary.amount).toBe('95.05');
+    const rows: string[][] = parse((await ask(simulator, `${march}/csv`)).bytes, { from: 2 });
+    const items = await readAll<{ amount: string }>(simulator, march, 'invoice_items', 200);
+    const total = (cents: number[]) => usdOf(cents.reduce((sum, value) => sum + value, 0));
+    expect(total(rows.map((row) => centsOf(row[6]?.replace('$', '') ?? '')))).toBe('95.05');
+    expect(total(items.map((item) => centsOf(item.amount)))).toBe('95.05');
+  });
+
+  it('must exist, and the difference must be an amount', async () => {
+    expect((await control('POST', 'invoices/unknown/restate', { delta: '1.00' })).status).toBe(404);
+    expect((await control('POST', `invoices/${uuid}/restate`, { delta: 'much' })).status).toBe(422);
+  });
+});
+
+describe('behind the service’s back', () => {
+  it('droplets are added, changed and removed', async () => {
+    const added = await control('POST', 'droplets', {
+      name: 'by-hand',
+      size: 's-1vcpu-1gb',
+      tags: ['manual'],
+    });
+    expect(added.status).toBe(201);
+    const { id }: { id: number } = JSON.parse(added.text).droplet;
+    const changed = await control('PATCH', `droplets/${id}`, {
+      name: 'by-hand-2',
+      size: 's-2vcpu-4gb',
+      status: 'off',
+      tags: [],
+    });
+    expect(changed.status).toBe(200);
+    const { droplet } = jsonOf<{ droplet: object }>(await ask(simulator, `/v2/droplets/${id}`));
+    expect(droplet).toMatchObject({
+      name: 'by-hand-2',
+      size_slug: 's-2vcpu-4gb',
+      disk: 80,
+      status: 'off',
+      tags: [],
+    });
+    expect((await control('DELETE', `droplets/${id}`)).status).toBe(204);
+    expect((await ask(simulator, `/v2/droplets/${id}`)).status).toBe(404);
+    expect((await control('PATCH', `droplets/${id}`, { name: 'x' })).status).toBe(404);
+    expect((await control('POST', 'droplets', { name: 'x', size: 'huge' })).status).toBe(422);
+  });
+
+  it('the balance is set, and still adds up', async () => {
+    await control('PUT', 'balance', {
+      account_balance: '-10.00',
+      month_to_date_usage: '60.05',
+      generated_at: '2026-05-29T00:00:00Z',
+    });
+    expect(jsonOf(await ask(simulator, '/v2/customers/my/balance'))).toEqual({
+      month_to_date_balance: '50.05',
+      account_balance: '-10.00',
+      month_to_date_usage: '60.05',
+      generated_at: '2026-05-29T00:00:00Z',
+    });
+  });
+
+  it('every answer is slowed by the configured time', async () => {
+    await control('PUT', 'settings', { delayMilliseconds: 80 });
+    const before = Date.now();
+    await ask(simulator, '/v2/account');
+    expect(Date.now() - before).toBeGreaterThanOrEqual(75);
+  });
+});
+
+describe('the request log', () => {
+  it('counts what was asked by method and path, not the controls themselves', async () => {
+    await ask(simulator, '/v2/droplets?page=1');
+    await ask(simulator, '/v2/droplets?page=2');
+    await ask(simulator, '/v2/unknown');
+    const { counts, log } = JSON.parse((await control('GET', 'requests')).text);
+    expect(counts).toEqual({ 'GET /v2/droplets': 2, 'GET /v2/unknown': 1 });
+    expect(log.map((entry: { query: string; status: number }) => [entry.query, entry.status])).toEqual([
+      ['page=1', 200],
+      ['page=2', 200],
+      ['', 404],
+    ]);
+    expect(simulator.state.requests.count('GET /v2/droplets')).toBe(2);
+    await control('DELETE', 'requests');
+    expect(JSON.parse((await control('GET', 'requests')).text)).toEqual({ counts: {}, log: [] });
+  });
+});

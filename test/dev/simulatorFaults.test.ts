@@ -1,0 +1,209 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { parse } from 'csv-parse/sync';
+import type { FaultRuleInput } from '../../dev/simulator/faults.ts';
+import { invoiceCsv } from '../../dev/simulator/invoice.ts';
+import { type Simulator, startSimulator } from '../../dev/simulator/simulator.ts';
+import { ask, jsonOf, readAll } from './simulatorClient.ts';
+
+const april = '/v2/customers/my/invoices/51b1cfdf-c111-5299-b335-61d3481261aa';
+const history = '/v2/customers/my/billing_history';
+let simulator: Simulator;
+
+beforeEach(async () => {
+  simulator = await startSimulator({ actionMilliseconds: 0 });
+});
+afterEach(() => simulator.close());
+
+async function statuses(path: string, count: number): Promise<number[]> {
+  const seen: number[] = [];
+  for (let index = 0; index < count; index += 1) seen.push((await ask(simulator, path)).status);
+  return seen;
+}
+
+describe('a rule', () => {
+  it('applies to the method and path that it matches, as often as it says, and then no more', async () => {
+    const rule = simulator.faults.add({
+      match: { method: 'get', path: '^/v2/account$' },
+      fault: { kind: 'server_error', status: 503 },
+      times: 2,
+    });
+    expect(await statuses('/v2/regions', 1)).toEqual([200]);
+    expect(await statuses('/v2/account', 3)).toEqual([503, 503, 200]);
+    expect(rule.hits).toBe(2);
+  });
+
+  it('lets requests pass first where it says skip, and lasts until removed where times is null', async () => {
+    const rule = simulator.faults.add({ fault: { kind: 'server_error' }, skip: 2, times: null });
+    expect(await statuses('/v2/account', 5)).toEqual([200, 200, 500, 500, 500]);
+    expect(simulator.faults.remove(rule.id)).toBe(true);
+    expect(simulator.faults.remove(rule.id)).toBe(false);
+    expect(await statuses('/v2/account', 1)).toEqual([200]);
+  });
+
+  it('waits for the one before it to be used up', async () => {
+    simulator.faults.add({ fault: { kind: 'server_error', status: 500 } });
+    simulator.faults.add({ fault: { kind: 'server_error', status: 502 } });
+    expect(await statuses('/v2/account', 3)).toEqual([500, 502, 200]);
+  });
+
+  it('is refused where it makes no sense', () => {
+    const wrong: FaultRuleInput[] = [
+      { fault: { kind: 'server_error', status: 404 } },
+      { fault: { kind: 'reset' }, times: 0 },
+      { fault: { kind: 'reset' }, match: { path: '(' } },
+      { fault: { kind: 'items_disagree', delta: '0.1' } },
+    ];
+    for (const rule of wrong) expect(() => simulator.faults.add(rule)).toThrow();
+    expect(simulator.faults.list()).toEqual([]);
+  });
+});
+
+describe('faults instead of an answer', () => {
+  it('rate_limit is a 429 with retry-after', async () => {
+    simulator.faults.add({ fault: { kind: 'rate_limit', retryAfterSeconds: 7 } });
+    const answer = await ask(simulator, '/v2/account');
+    expect(answer.status).toBe(429);
+    expect(answer.headers.get('retry-after')).toBe('7');
+    expect(jsonOf<{ id: string }>(answer).id).toBe('too_many_requests');
+  });
+
+  it('server_error has the provider’s error body', async () => {
+    simulator.faults.add({ fault: { kind: 'server_error', status: 503 } });
+    expect(jsonOf<{ id: string }>(await ask(simulator, '/v2/account')).id).toBe('server_error');
+  });
+
+  it('stall answers late, or never', async () => {
+    simulator.faults.add({ fault: { kind: 'stall', ms: 80 } });
+    const before = Date.now();
+    expect((await ask(simulator, '/v2/account')).status).toBe(200);
+    expect(Date.now() - before).toBeGreaterThanOrEqual(75);
+    simulator.faults.add({ fault: { kind: 'stall' } });
+    const request = fetch(`${simulator.url}/v2/account`, { signal: AbortSignal.timeout(150) });
+    await expect(request).rejects.toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('stall does not keep the simulator from closing', async () => {
+    simulator.faults.add({ fault: { kind: 'stall' } });
+    const stalled = fetch(`${simulator.url}/v2/account`);
+    const failed = expect(stalled).rejects.toThrow();
+    while (simulator.state.requests.count('GET /v2/account') === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await simulator.close();
+    await failed;
+    simulator = await startSimulator();
+  });
+
+  it('reset cuts the connection before the work is done, lost_answer after', async () => {
+    const path = '/v2/droplets/412000105';
+    simulator.faults.add({ match: { method: 'DELETE' }, fault: { kind: 'reset' } });
+    await expect(ask(simulator, path, { method: 'DELETE' })).rejects.toThrow();
+    expect((await ask(simulator, path)).status).toBe(200);
+    simulator.faults.add({ match: { method: 'DELETE' }, fault: { kind: 'lost_answer' } });
+    await expect(ask(simulator, path, { method: 'DELETE' })).rejects.toThrow();
+    expect((await ask(simulator, path)).status).toBe(404);
+  });
+
+  it('html_page is a 200 with a page', async () => {
+    simulator.faults.add({ match: { path: '/csv$' }, fault: { kind: 'html_page' } });
+    const answer = await ask(simulator, `${april}/csv`);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toContain('text/html');
+    expect(answer.bytes.toString()).toContain('<!DOCTYPE html>');
+  });
+});
+
+describe('faults in the answer', () => {
+  it('truncated_csv ends every invoice in the middle of a row', async () => {
+    simulator.faults.add({ fault: { kind: 'truncated_csv' }, times: null });
+    for (const invoice of simulator.state.account.invoices) {
+      const answer = await ask(simulator, `/v2/customers/my/invoices/${invoice.uuid}/csv`);
+      const whole = invoiceCsv(invoice);
+      expect(answer.headers.get('content-type')).toContain('text/csv');
+      expect(whole.startsWith(answer.bytes.toString())).toBe(true);
+      expect(answer.bytes.length).toBeLessThan(Buffer.byteLength(whole));
+      expect(() => parse(answer.bytes, { bom: true, columns: true })).toThrow();
+    }
+  });
+
+  it('truncated_csv ends after so many bytes where told', async () => {
+    simulator.faults.add({ fault: { kind: 'truncated_csv', keepBytes: 300 } });
+    expect((await ask(simulator, `${april}/csv`)).bytes).toHaveLength(300);
+  });
+
+  it('truncated_json is no JSON', async () => {
+    simulator.faults.add({ fault: { kind: 'truncated_json' } });
+    const answer = await ask(simulator, '/v2/droplets');
+    expect(answer.headers.get('content-type')).toContain('application/json');
+    expect(() => jsonOf(answer)).toThrow(SyntaxError);
+  });
+
+  it('empty has the right type and no byte', async () => {
+    simulator.faults.add({ fault: { kind: 'empty' }, times: 2 });
+    const csv = await ask(simulator, `${april}/csv`);
+    expect([csv.status, csv.bytes.length]).toEqual([200, 0]);
+    expect(csv.headers.get('content-type')).toContain('text/csv');
+    const json = await ask(simulator, '/v2/droplets');
+    expect([json.status, json.bytes.length]).toEqual([200, 0]);
+    expect(json.headers.get('content-type')).toContain('application/json');
+  });
+
+  it('items_disagree changes one item and not the CSV', async () => {
+    const csv = (await ask(simulator, `${april}/csv`)).bytes;
+    simulator.faults.add({ fault: { kind: 'items_disagree', delta: '-0.50' } });
+    expect((await ask(simulator, `${april}/csv`)).bytes).toEqual(csv);
+    const path = `${april}?per_page=200`;
+    const wrong = jsonOf<{ invoice_items: { amount: string }[] }>(await ask(simulator, path));
+    const right = jsonOf<{ invoice_items: { amount: string }[] }>(await ask(simulator, path));
+    expect([wrong.invoice_items[0]?.amount, right.invoice_items[0]?.amount]).toEqual(['5.50', '6.00']);
+    expect(wrong.invoice_items.slice(1)).toEqual(right.invoice_items.slice(1));
+  });
+
+  it('summary_disagrees changes the summary alone', async () => {
+    simulator.faults.add({ fault: { kind: 'summary_disagrees' } });
+    const amount = async () => jsonOf<{ amount: string }>(await ask(simulator, `${april}/summary`)).amount;
+    expect([await amount(), await amount()]).toEqual(['86.93', '86.92']);
+  });
+
+  it('action_errors ends an action as errored, without effect', async () => {
+    simulator.faults.add({ fault: { kind: 'action_errors' } });
+    const path = '/v2/droplets/412000105';
+    const body = { type: 'power_off' };
+    const posted = await ask(simulator, `${path}/actions`, { method: 'POST', body });
+    const { action } = jsonOf<{ action: { id: number } }>(posted);
+    const ended = jsonOf<{ action: { status: string } }>(await ask(simulator, `/v2/actions/${action.id}`));
+    expect(ended.action.status).toBe('errored');
+    const { droplet } = jsonOf<{ droplet: object }>(await ask(simulator, path));
+    expect(droplet).toMatchObject({ status: 'active', locked: false });
+  });
+});
+
+describe('lists that are not whole', () => {
+  it('shifting_pages with remove loses the entry at the page edge, once', async () => {
+    const whole = await readAll<object>(simulator, history, 'billing_history', 100);
+    simulator.faults.add({ match: { path: history }, fault: { kind: 'shifting_pages', change: 'remove' } });
+    const shifted = await readAll<object>(simulator, history, 'billing_history', 100);
+    expect(shifted).toEqual(whole.filter((_entry, index) => index !== 100));
+    expect(await readAll(simulator, history, 'billing_history', 100)).toEqual(whole.slice(1));
+  });
+
+  it('shifting_pages with insert repeats the entry at the page edge, once', async () => {
+    const whole = await readAll<object>(simulator, history, 'billing_history', 100);
+    simulator.faults.add({ match: { path: history }, fault: { kind: 'shifting_pages', change: 'insert' } });
+    const shifted = await readAll<object>(simulator, history, 'billing_history', 100);
+    expect(shifted).toEqual([...whole.slice(1, 101), ...whole.slice(100)]);
+    expect(await readAll(simulator, history, 'billing_history', 100)).toEqual(whole);
+  });
+
+  it('partial_listing promises more than it shows', async () => {
+    simulator.faults.add({
+      match: { path: '^/v2/droplets$' },
+      fault: { kind: 'partial_listing', missing: 3 },
+    });
+    const list = async () =>
+      jsonOf<{ droplets: unknown[]; meta: { total: number } }>(await ask(simulator, '/v2/droplets'));
+    const partial = await list();
+    expect([partial.droplets.length, partial.meta.total]).toEqual([7, 10]);
+    expect((await list()).droplets).toHaveLength(10);
+  });
+});

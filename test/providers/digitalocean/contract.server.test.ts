@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Simulator, startSimulator } from '../../../dev/simulator/simulator.ts';
+import { type ResourceKind, resourceKinds } from '../../../src/domain/resourceKind.ts';
+import type { Provider } from '../../../src/providers/provider.ts';
+import { type Prism, startPrism } from '../../support/prism.ts';
+import { providerAt } from './answeringServer.ts';
+
+let simulator: Simulator;
+let prism: Prism;
+/** The client through the judge, and the same client without it. */
+let judged: Provider;
+let direct: Provider;
+const violations: string[] = [];
+let judgedAnswers = 0;
+
+beforeAll(async () => {
+  simulator = await startSimulator();
+  prism = await startPrism(simulator.url);
+  const { token } = simulator;
+  const limits = { token, timeoutMs: 30_000, maxAnswerBytes: 10_000_000 };
+  judged = providerAt(prism.url, {
+    ...limits,
+    fetch: async (input, init) => {
+      const answer = await fetch(input, init);
+      judgedAnswers += 1;
+      const violation = answer.headers.get('sl-violations');
+      if (violation !== null) violations.push(violation);
+      return answer;
+    },
+  });
+  direct = providerAt(simulator.url, limits);
+}, 60_000);
+
+afterAll(async () => {
+  await prism?.stop();
+  await simulator?.close();
+});
+
+/** The answer through the judge, after the same answer came without it: a violation would be an error here. */
+async function bothWays<T>(ask: (provider: Provider) => Promise<T>): Promise<T> {
+  const through = await ask(judged);
+  expect(through).toEqual(await ask(direct));
+  return through;
+}
+
+describe('the client against the published contract', () => {
+  it('keeps it for the balance', async () => {
+    const balance = await bothWays((provider) => provider.balance());
+    expect(balance.generatedAt).toBeInstanceOf(Date);
+  });
+
+  it('keeps it for the billing history: 240 entries, 137 of them invoices', async () => {
+    const entries = await bothWays((provider) => Array.fromAsync(provider.billingHistory()));
+    expect(entries).toHaveLength(240);
+    expect(entries.filter((entry) => entry.type === 'invoice')).toHaveLength(137);
+    expect(entries.filter((entry) => entry.type === 'unknown')).toEqual([]);
+  });
+
+  it('keeps it for the invoice list: 137 months back to December 2014', async () => {
+    const invoices = await bothWays((provider) => Array.fromAsync(provider.invoicePeriods()));
+    expect(invoices).toHaveLength(137);
+    expect(invoices.map((invoice) => invoice.period).toSorted()[0]).toBe('2014-12-01');
+  });
+
+  it('keeps it for summary, lines and items of April 2026, which agree on $86.92', async () => {
+    const invoices = await Array.fromAsync(direct.invoicePeriods());
+    const uuid = invoices.find((invoice) => invoice.period === '2026-04-01')?.invoiceUuid ?? '';
+    const summary = await bothWays((provider) => provider.invoiceSummary(uuid));
+    const lines = await bothWays(async (provider) =>
+      (await Array.fromAsync(provider.invoiceLines(uuid))).flat(),
+    );
+    const items = await bothWays(async (provider) =>
+      (await Array.fromAsync(provider.invoiceItems(uuid))).flat(),
+    );
+    expect(summary.amount.toFixed(2)).toBe('86.92');
+    expect(lines).toHaveLength(33);
+    expect(items).toHaveLength(33);
+    expect(items.filter((item) => item.resourceId !== null).length).toBeGreaterThan(0);
+  });
+
+  it('keeps it for the projects and what they hold', async () => {
+    const projects = await bothWays((provider) => provider.projects());
+    expect(projects.map((project) => project.name)).toEqual(expect.arrayContaining(['Pilot', 'Operations']));
+    expect(projects.flatMap((project) => project.members).length).toBeGreaterThan(0);
+  });
+
+  it.each(
+    resourceKinds.filter((kind): kind is Exclude<ResourceKind, 'spaces_bucket'> => kind !== 'spaces_bucket'),
+  )('keeps it for resources of kind %s', async (kind) => {
+    const resources = await bothWays((provider) => provider.resources(kind));
+    expect(resources.length).toBeGreaterThan(0);
+    expect(resources.every((resource) => resource.kind === kind)).toBe(true);
+  });
+
+  it('keeps it for errors: an unknown token, an unknown invoice', async () => {
+    const stranger = providerAt(prism.url, { token: 'another-token' });
+    await expect(stranger.balance()).rejects.toMatchObject({ code: 'provider_unauthorized' });
+    await expect(judged.invoiceSummary('00000000-0000-4000-8000-000000000000')).rejects.toMatchObject({
+      code: 'provider_not_found',
+    });
+  });
+
+  it('broke it in none of all these answers', () => {
+    expect(judgedAnswers).toBeGreaterThan(20);
+    expect(violations).toEqual([]);
+  });
+});
