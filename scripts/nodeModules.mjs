@@ -8,6 +8,17 @@ import { SetupProblem } from './setupProblem.mjs';
 /** Jest loads ECMAScript modules with `require` from this version on. */
 const OLDEST_NODE = [24, 9];
 
+const NPM_OPTIONS = [
+  '--include=dev',
+  '--include=optional',
+  '--no-audit',
+  '--no-fund',
+  // Three more tries within half a minute: with npm's own pauses, a missing network is known after two minutes.
+  '--fetch-retries=3',
+  '--fetch-retry-mintimeout=1000',
+  '--fetch-retry-maxtimeout=10000',
+];
+
 const binFolder = (root) => path.join(root, 'node_modules', '.bin');
 const stampFile = (root) => path.join(root, 'node_modules', '.arcadia-cloud-installed');
 
@@ -32,15 +43,11 @@ export function packagesAreInstalled(root) {
 export async function installPackages(root, say) {
   assertWritable(root);
   say('Installing the packages (npm ci). It takes about a minute, on a slow line some minutes.');
-  const result = await runCommand(
-    'npm',
-    ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'],
-    {
-      cwd: root,
-      env: machineEnvironment(root),
-      progress: (elapsed) => say(`  still installing packages (${elapsed})`),
-    },
-  );
+  const result = await runCommand('npm', ['ci', ...NPM_OPTIONS], {
+    cwd: root,
+    env: machineEnvironment(root),
+    progress: (elapsed) => say(`  still installing packages (${elapsed})`),
+  });
   if (!result.ok) throw installProblem(root, result);
   writeFileSync(stampFile(root), stampText(root));
 }

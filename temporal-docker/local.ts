@@ -1,6 +1,8 @@
 /** `npm run cluster:local`: the cluster of compose.yaml on this machine, where there is no Docker engine. */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { localSecrets } from '../dev/localSecrets.ts';
+import { ensureDatabase } from '../dev/stack/databaseRoles.ts';
 import { assertPortsFree } from '../dev/stack/ports.ts';
 import { startPostgres } from '../dev/stack/postgres.ts';
 import type { StackPart } from '../dev/stack/program.ts';
@@ -29,25 +31,34 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
 
   // Stopped in the opposite order: the database outlives what writes to it.
   await using started = new AsyncDisposableStack();
-  const parts = await startCluster(options, signal, started);
+  const { parts, superuserUrl } = await startCluster(options, signal, started);
   const temporalAddress = `127.0.0.1:${options.port}`;
-  const programEnvironment = {
+  const uiUrl = `http://localhost:${options.uiPort}`;
+  const environment: NodeJS.ProcessEnv = {
     ...process.env,
     TEMPORAL_ADDRESS: temporalAddress,
     TEMPORAL_NAMESPACE: namespace,
+    TEMPORAL_UI_URL: uiUrl,
   };
-  const ownProgram = (name: string, file: string, argument: string) => ({
+  const ownProgram = (name: string, file: string, argument: string, env: NodeJS.ProcessEnv) => ({
     name,
     file: process.execPath,
     args: [join(projectFolder, file), argument],
-    env: programEnvironment,
+    env,
   });
   console.log(`Setting up the namespace ${namespace}: retention, search attributes, schedules`);
-  await runOrFail(ownProgram('the set-up of the namespace', 'src/cli.ts', 'temporal:setup'), signal);
+  await runOrFail(
+    ownProgram('the set-up of the namespace', 'src/cli.ts', 'temporal:setup', environment),
+    signal,
+  );
 
-  if (options.once) return runToEnd(ownProgram('the journey', 'dev/start.ts', '--once'), signal);
+  if (options.once) {
+    const env = { ...environment, ...(await journeyDatabase(superuserUrl)) };
+    // Awaited here: a promise handed out would let the cluster stop under the journey.
+    return await runToEnd(ownProgram('the journey', 'dev/start.ts', '--once', env), signal);
+  }
 
-  console.log(addresses(options, temporalAddress));
+  console.log(addresses(options, temporalAddress, uiUrl));
   const crash = await Promise.race([interruption(signal), ...parts.map((part) => part.crashed)]);
   if (crash !== undefined) throw crash;
   console.log('Stopping');
@@ -59,7 +70,7 @@ async function startCluster(
   options: LocalClusterOptions,
   signal: AbortSignal,
   started: AsyncDisposableStack,
-): Promise<StackPart[]> {
+): Promise<{ readonly parts: readonly StackPart[]; readonly superuserUrl: string }> {
   const binaries = await ensureBinaries((line) => console.log(line), signal);
   await mkdir(dataFolder, { recursive: true });
 
@@ -96,7 +107,20 @@ async function startCluster(
     signal,
   );
   started.defer(() => ui.stop());
-  return [postgres, server, ui];
+  return { parts: [postgres, server, ui], superuserUrl: postgres.ownerUrl };
+}
+
+/** A database beside Temporal's own, so that the journey does its work here and doesn't find what `npm start` did. */
+async function journeyDatabase(superuserUrl: string): Promise<NodeJS.ProcessEnv> {
+  const { ownerPassword, appPassword } = await localSecrets(dataFolder);
+  const { ownerUrl, appUrl } = await ensureDatabase(superuserUrl, {
+    database: 'arcadia',
+    ownerRole: 'arcadia_owner',
+    ownerPassword,
+    appRole: 'arcadia_app',
+    appPassword,
+  });
+  return { DATABASE_OWNER_URL: ownerUrl, DATABASE_URL: appUrl };
 }
 
 function wantedPorts(options: LocalClusterOptions) {
@@ -111,12 +135,12 @@ function wantedPorts(options: LocalClusterOptions) {
   ];
 }
 
-function addresses(options: LocalClusterOptions, temporalAddress: string): string {
+function addresses(options: LocalClusterOptions, temporalAddress: string, uiUrl: string): string {
   return `
 The cluster is up. Ctrl-C stops it; its data stays in ${dataFolder}.
 
   Temporal         ${temporalAddress}, namespace ${namespace}
-  Temporal Web UI  http://localhost:${options.uiPort}/namespaces/${namespace}/workflows
+  Temporal Web UI  ${uiUrl}/namespaces/${namespace}/workflows
   PostgreSQL       127.0.0.1:${options.postgresPort}, databases temporal and temporal_visibility
   Logs             ${join(dataFolder, 'server.log')}
 

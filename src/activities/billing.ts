@@ -4,6 +4,7 @@ import type { ProviderCostLine } from '../providers/provider.ts';
 import { InvalidInvoiceDocument, ProviderError } from '../providers/providerErrors.ts';
 import { recordBalance } from '../services/recordBalance.ts';
 import {
+  type DiscoveryCounts,
   type InvoiceCursor,
   invoicesToIngest,
   markRestated,
@@ -35,13 +36,9 @@ export function createBillingActivities(dependencies: ActivityDependencies) {
     },
 
     /** Reads the whole billing history and the invoices' months, and records a header for each invoice. */
-    async recordBillingHistory(input: { provider: string }): Promise<{
-      entries: number;
-      invoices: number;
-      newInvoices: number;
-      restated: number;
-      unknownTypes: number;
-    }> {
+    async recordBillingHistory(input: {
+      provider: string;
+    }): Promise<DiscoveryCounts & { entries: number; unknownTypes: number }> {
       const provider = providerNamed(dependencies, input.provider);
       const signal = cancellationSignal();
       const history = await gather(provider.billingHistory(signal));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseDecimal, toAmountText } from '../domain/money.ts';
 
-/** What requests and answers are made of. No schema coerces: a text has a form first, then it is read. */
+/** What requests and answers are made of. No schema coerces: a text has a form first (`abort`), then it is read. */
 
 const cleanText = (value: string) =>
   !value.includes('\0') && !value.includes('\uFFFD') && value.isWellFormed();
@@ -46,7 +46,7 @@ export const flag = z
 const wholeNumber = (largest: number) =>
   z
     .string()
-    .regex(/^[1-9]\d{0,8}$/, `expected a whole number from 1 to ${largest}`)
+    .regex(/^[1-9]\d{0,8}$/, { error: `expected a whole number from 1 to ${largest}`, abort: true })
     .refine((value) => Number(value) <= largest, `expected a whole number from 1 to ${largest}`)
     .transform(Number);
 
@@ -65,9 +65,8 @@ export const limit = countOr(50, 200);
 
 /** RFC 3339 with a zone, as sent. */
 export const instantInput = z.iso
-  .datetime({ offset: true, error: 'expected a time with a zone, like 2026-04-01T00:00:00Z' })
+  .datetime({ offset: true, abort: true, error: 'expected a time with a zone, like 2026-04-01T00:00:00Z' })
   .transform((value) => new Date(value))
-  .refine((value) => !Number.isNaN(value.getTime()), 'expected a time that exists')
   .meta({ type: 'string', format: 'date-time' });
 
 // ---- answers

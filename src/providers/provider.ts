@@ -131,8 +131,8 @@ export interface ProviderProject {
 /** A live resource, secrets already dropped. */
 export interface ProviderResource {
   readonly kind: ResourceKind;
+  /** The id under which project members and invoices name it. */
   readonly externalId: string;
-  /** Further ids under which an invoice may name it. */
   readonly name: string;
   readonly region: string | null;
   readonly sizeSlug: string | null;

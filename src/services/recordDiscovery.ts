@@ -1,6 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { BillingHistoryEntry, InvoicePeriod } from '../providers/provider.ts';
-import { ProviderError } from '../providers/providerErrors.ts';
 
 export interface Discovery {
   readonly provider: string;
@@ -14,30 +13,30 @@ export interface DiscoveryCounts {
   readonly newInvoices: number;
   /** Ingested invoices whose amount the provider has changed since; they wait for an ingest again. */
   readonly restated: number;
+  /** History entries of type invoice that no header could be made of. */
+  readonly unidentified: number;
 }
 
 /**
  * Upserts an invoice header for each history entry of type invoice, in one statement. The amount is the history's; the period is the
- * invoice list's, never the entry's date. Discovering the same again changes nothing.
- * @throws ProviderError `invoice_without_period` where the list does not name an invoice of the history
+ * invoice list's, never the entry's date. Discovering the same again changes nothing. An entry that names no invoice, or one whose
+ * month the list does not say (yet), is counted as unidentified and holds up nobody else.
  */
 export async function recordDiscovery(em: EntityManager, discovery: Discovery): Promise<DiscoveryCounts> {
-  const periods = new Map(discovery.periods.map((entry) => [entry.invoiceUuid, entry]));
+  const periods = new Map(discovery.periods.map((entry) => [entry.invoiceUuid, entry.period]));
   const headers = new Map<string, HeaderRow>();
+  let unidentified = 0;
   for (const entry of discovery.history) {
-    if (entry.type !== 'invoice' || entry.invoiceUuid === null) continue;
-    const period = periods.get(entry.invoiceUuid);
-    if (period === undefined) {
-      throw new ProviderError(
-        'invoice_without_period',
-        `the billing history names invoice ${entry.invoiceUuid}, which the invoice list does not have (yet)`,
-        { retryable: true, context: { invoiceUuid: entry.invoiceUuid } },
-      );
+    if (entry.type !== 'invoice') continue;
+    const period = entry.invoiceUuid === null ? undefined : periods.get(entry.invoiceUuid);
+    if (entry.invoiceUuid === null || period === undefined) {
+      unidentified += 1;
+      continue;
     }
     headers.set(entry.invoiceUuid, {
       invoice_uuid: entry.invoiceUuid,
       invoice_number: entry.invoiceNumber,
-      period_start: period.period,
+      period_start: period,
       issued_at: entry.occurredAt.toISOString(),
       amount: entry.amount.toFixed(),
       currency: entry.currency,
@@ -49,7 +48,12 @@ export async function recordDiscovery(em: EntityManager, discovery: Discovery): 
     discovery.provider,
     discovery.discoveredAt,
   ]);
-  return { invoices: headers.size, newInvoices: counts?.new_invoices ?? 0, restated: counts?.restated ?? 0 };
+  return {
+    invoices: headers.size,
+    newInvoices: counts?.new_invoices ?? 0,
+    restated: counts?.restated ?? 0,
+    unidentified,
+  };
 }
 
 /** The ingested invoices of the newest two periods: the ones that a provider still restates, to be checked line by line. */

@@ -90,15 +90,12 @@ export async function storeInvoice(em: EntityManager, input: StoreInvoice): Prom
       versionId,
       header.period_start,
     ]);
-    if (input.accepted !== null)
-      await bookUnexplained(
-        transaction,
-        header,
-        versionId,
-        input.staged.lines + 1,
-        input.accepted,
-        input.now,
-      );
+    if (input.accepted !== null) {
+      if (booksUnexplained(input)) {
+        await bookUnexplained(transaction, header, versionId, input.staged.lines + 1, input.accepted);
+      }
+      await auditAcceptance(transaction, header, input.accepted, input.now);
+    }
     await putInForce(transaction, header, input, version);
     return result(transaction, header, 'ingested', version);
   });
@@ -174,7 +171,7 @@ async function addVersion(
       version,
       header.amount,
       header.currency,
-      input.staged.lines + (input.accepted === null ? 0 : 1),
+      input.staged.lines + (booksUnexplained(input) ? 1 : 0),
       input.staged.checksum,
       input.accepted?.difference ?? null,
       input.now,
@@ -184,18 +181,23 @@ async function addVersion(
   return row.id;
 }
 
+/** Whether the accepted difference is a line: where only the items or the summary disagreed, there is nothing to book. */
+function booksUnexplained(input: StoreInvoice): boolean {
+  return input.accepted !== null && !new Decimal(input.accepted.difference).isZero();
+}
+
 async function bookUnexplained(
   em: EntityManager,
   header: Header,
   versionId: string,
   lineNumber: number,
   accepted: NonNullable<StoreInvoice['accepted']>,
-  now: Date,
 ): Promise<void> {
   await em.execute(
     `insert into cloud_cost_lines (invoice_id, version_id, line_number, period_start, product, group_description, description,
        charge_start, charge_end, billed_cost, currency, line_class, match_outcome, match_reason, extra)
-     values (?, ?, ?, ?, 'Unexplained', '', ?, ?::date, ?::date + interval '1 month', ?, ?, 'unexplained', 'unexplained',
+     values (?, ?, ?, ?, 'Unexplained', '', ?, ?::timestamp at time zone 'UTC',
+       (?::timestamp + interval '1 month') at time zone 'UTC', ?, ?, 'unexplained', 'unexplained',
        'the difference that an operator accepted', '{}')`,
     [
       header.id,
@@ -209,6 +211,14 @@ async function bookUnexplained(
       header.currency,
     ],
   );
+}
+
+async function auditAcceptance(
+  em: EntityManager,
+  header: Header,
+  accepted: NonNullable<StoreInvoice['accepted']>,
+  now: Date,
+): Promise<void> {
   await recordAudit(
     em,
     { role: 'platform_admin', tenantId: '', subject: accepted.actor },

@@ -12,7 +12,7 @@ import { databaseActivities, providerActivities } from './activityOptions.ts';
 import { workflowIds } from './ids.ts';
 import { ingestInvoice } from './ingestInvoice.ts';
 import type { DiscoverInvoicesInput, DiscoverInvoicesResult } from './messages.ts';
-import { enterPhase } from './progress.ts';
+import { enterPhase, reportProblem } from './progress.ts';
 import { searchAttributes } from './searchAttributes.ts';
 import { taskQueues } from './taskQueues.ts';
 
@@ -45,6 +45,8 @@ export async function discoverInvoices(input: DiscoverInvoicesInput): Promise<Di
     }
   }
   enterPhase('done', describe(result));
+  if (result.unidentified > 0) reportProblem('invoice_unidentified', describe(result));
+  else if (result.held > 0) reportProblem('invoice_held', describe(result));
   return result;
 
   async function ingestOneAfterAnother(waiting: { invoiceUuid: string; period: string }[]): Promise<void> {
@@ -70,6 +72,7 @@ async function findInvoices(provider: string): Promise<DiscoverInvoicesResult> {
     invoices: history.invoices,
     newInvoices: history.newInvoices,
     restated: history.restated + recent.restated,
+    unidentified: history.unidentified,
     ingestsStarted: 0,
     ingested: 0,
     held: 0,
@@ -110,6 +113,11 @@ function describe(result: DiscoverInvoicesResult): string {
   return [
     `${result.invoices} invoices known, ${result.newInvoices} new, ${result.restated} restated`,
     `${result.ingested} ingested and ${result.held} held of ${result.ingestsStarted} ingests started`,
+    ...(result.unidentified > 0
+      ? [
+          `${result.unidentified} history entries name no invoice, or one whose month the provider does not say yet`,
+        ]
+      : []),
     ...(result.alreadyRunning > 0 ? [`${result.alreadyRunning} were running already`] : []),
     ...(result.stopped > 0 ? [`${result.stopped} were stopped by an operator`] : []),
   ].join('\n');

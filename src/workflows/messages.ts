@@ -51,6 +51,8 @@ export interface DiscoverInvoicesResult {
   readonly newInvoices: number;
   /** Invoices of which the amount or the checksum differs from what is stored. */
   readonly restated: number;
+  /** History entries of type invoice that name no invoice, or one whose month the provider does not say yet. */
+  readonly unidentified: number;
   readonly ingestsStarted: number;
   readonly ingested: number;
   readonly held: number;

@@ -29,7 +29,9 @@ export async function syncInventory(input: SyncInventoryInput): Promise<SyncInve
   const results: KindSyncResult[] = await Promise.all([
     ...kinds.map((kind) =>
       syncOrMarkUnknown(kind, () =>
-        listing.syncKind({ provider: input.provider, kind, listedAt: startedAt }),
+        listing.syncKind.executeWithOptions({ summary: `List ${kind}` }, [
+          { provider: input.provider, kind, listedAt: startedAt },
+        ]),
       ),
     ),
     ...(input.speed === 'full'

@@ -49,7 +49,7 @@ async function program(name: string, body: string): Promise<void> {
 
 async function calls(): Promise<string[]> {
   const text = await readFile(path.join(folder, 'calls'), 'utf8').catch(() => '');
-  return text.split('\n').filter((line) => /^(npm|go) /.test(line));
+  return text.split('\n').flatMap((line) => /^(npm ci|go install .*)/.exec(line)?.[0] ?? []);
 }
 
 interface Outcome {
@@ -72,7 +72,7 @@ async function setUp(env: Record<string, string> = {}, args: readonly string[] =
   return { code, said };
 }
 
-const NPM_CI = 'npm ci --include=dev --include=optional --no-audit --no-fund';
+const NPM_CI = 'npm ci';
 const GO_INSTALL = 'go install github.com/temporalio/cli/cmd/temporal@v1.5.1';
 const cachedTemporal = () => path.join(folder, 'cache', 'arcadia-cloud', 'temporal-cli-1.5.1', 'temporal');
 

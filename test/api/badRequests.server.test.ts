@@ -1,0 +1,279 @@
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type ApiUnderTest, type CallOptions, startApi, tokenFor } from './apiUnderTest.ts';
+import { type SeededTenant, seeder } from './seed.ts';
+
+let database: TestDatabase;
+let api: ApiUnderTest;
+let tenant: SeededTenant;
+let heldUuid: string;
+const token = tokenFor('platform_admin');
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  api = await startApi({ databaseUrl: database.appUrl });
+  tenant = await seeder(api.orm).tenant('tenant-a', 'ours');
+  ({ invoiceUuid: heldUuid } = await seeder(api.orm).invoice('2026-04-01', [], {
+    ingestStatus: 'held',
+    heldDifference: '1.25',
+  }));
+});
+afterAll(async () => {
+  await api.close();
+  await database.drop();
+});
+
+const fill = (path: string) => path.replace('PROJECT', tenant.projectId).replace('HELD', heldUuid);
+const cursorOf = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+const zero = '00000000-0000-4000-8000-000000000000';
+
+/** Path and query, and the pointers that the answer names. */
+const badQueries: readonly (readonly [path: string, ...pointers: string[]])[] = [
+  ['/api/v1/inventory?limit=0', '/query/limit'],
+  ['/api/v1/inventory?limit=201', '/query/limit'],
+  ['/api/v1/inventory?limit=-1', '/query/limit'],
+  ['/api/v1/inventory?limit=1e2', '/query/limit'],
+  ['/api/v1/inventory?limit=0x10', '/query/limit'],
+  ['/api/v1/inventory?limit=5.0', '/query/limit'],
+  ['/api/v1/inventory?limit=%205', '/query/limit'],
+  ['/api/v1/inventory?limit=', '/query/limit'],
+  ['/api/v1/inventory?limit=1000000000000000000000', '/query/limit'],
+  ['/api/v1/inventory?limit=٣', '/query/limit'],
+  ['/api/v1/inventory?limit=1&limit=2', '/query/limit'],
+  ['/api/v1/inventory?limit[]=1', '/query/limit[]'],
+  ['/api/v1/inventory?limit[$gt]=1', '/query/limit[$gt]'],
+  ['/api/v1/inventory?kind=Droplet', '/query/kind'],
+  ['/api/v1/inventory?kind=', '/query/kind'],
+  ['/api/v1/inventory?kind=constructor', '/query/kind'],
+  ['/api/v1/inventory?kind=droplet&kind=volume', '/query/kind'],
+  ['/api/v1/inventory?region=%00', '/query/region'],
+  ['/api/v1/inventory?region=', '/query/region'],
+  ['/api/v1/inventory?region=%FF', '/query/region'],
+  [`/api/v1/inventory?region=${'a'.repeat(101)}`, '/query/region'],
+  ['/api/v1/inventory?project=1', '/query/project'],
+  ["/api/v1/inventory?project=' or 1=1 --", '/query/project'],
+  ['/api/v1/inventory?deployment=null', '/query/deployment'],
+  ['/api/v1/inventory?tenant=a%00b', '/query/tenant'],
+  ['/api/v1/inventory?gone=1', '/query/gone'],
+  ['/api/v1/inventory?gone=TRUE', '/query/gone'],
+  ['/api/v1/inventory?unknown=1', '/query/unknown'],
+  ['/api/v1/inventory?__proto__=1', '/query/__proto__'],
+  ['/api/v1/inventory?cursor=hello', '/query/cursor'],
+  ['/api/v1/inventory?cursor=', '/query/cursor'],
+  [`/api/v1/inventory?cursor=${cursorOf(['inventory', "x' or true"])}`, '/query/cursor'],
+  [`/api/v1/inventory?cursor=${cursorOf(['projects', zero])}`, '/query/cursor'],
+  [`/api/v1/inventory?cursor=${cursorOf(['inventory', zero])}=`, '/query/cursor'],
+  [`/api/v1/inventory?cursor=${cursorOf(['inventory', { $gt: zero }])}`, '/query/cursor'],
+  [`/api/v1/audit?cursor=${cursorOf(['audit', '9'.repeat(30)])}`, '/query/cursor'],
+  [`/api/v1/audit?cursor=${cursorOf(['audit', 1])}`, '/query/cursor'],
+  [
+    `/api/v1/billing/invoices?cursor=${cursorOf(['invoices', { period: '2026-02-30', id: zero }])}`,
+    '/query/cursor',
+  ],
+  ['/api/v1/audit?subject_id=%00', '/query/subject_id'],
+  ['/api/v1/inventory/1', '/path/id'],
+  [`/api/v1/inventory/${zero.slice(1)}`, '/path/id'],
+  ['/api/v1/inventory/%00', '/path/id'],
+  ['/api/v1/inventory/%E0%A4%A', '/path/id'],
+  ['/api/v1/inventory/..%2f..%2fetc%2fpasswd', '/path/id'],
+  ['/api/v1/billing/invoices/1', '/path/uuid'],
+  ['/api/v1/billing/cost-lines', '/query/period'],
+  ['/api/v1/billing/cost-lines?period=2026-04', '/query/period'],
+  ['/api/v1/billing/cost-lines?period=2026-04-02', '/query/period'],
+  ['/api/v1/billing/cost-lines?period=2026-13-01', '/query/period'],
+  ['/api/v1/billing/cost-lines?period=0000-01-01', '/query/period'],
+  ['/api/v1/billing/cost-lines?period=2026-04-01T00:00:00Z', '/query/period'],
+  ['/api/v1/billing/cost-lines?period=2026-04-01&period=2026-05-01', '/query/period'],
+  ['/api/v1/billing/cost-lines?period=2026-04-01&outcome=lost', '/query/outcome'],
+  ['/api/v1/billing/cost-lines?period=2026-04-01&version=1', '/query/version'],
+  [`/api/v1/billing/cost-lines?period=2026-04-01&invoice=${zero}&version=0`, '/query/version'],
+  [`/api/v1/billing/cost-lines?period=2026-04-01&invoice=${zero}&version=9999999999`, '/query/version'],
+  ['/api/v1/billing/invoices?status=lost', '/query/status'],
+  ['/api/v1/billing/balance?days=0', '/query/days'],
+  ['/api/v1/processes?state=sleeping', '/query/state'],
+  ['/api/v1/processes?limit=51', '/query/limit'],
+  ['/api/v1/schedules?limit=1', '/query/limit'],
+  ['/api/docs/package.json', '/path/file'],
+  ['/api/docs/..%2fpackage.json', '/path/file'],
+  ['/api/health?verbose=1', '/query/verbose'],
+  [
+    '/api/v1/billing/cost-lines?limit=0&kind=ship&outcome=lost&extra=1',
+    '/query/period',
+    '/query/kind',
+    '/query/outcome',
+    '/query/limit',
+    '/query/extra',
+  ],
+];
+
+describe('a bad query or path', () => {
+  it.each(badQueries)('%s is a 422 that points to it', async (path, ...pointers) => {
+    const answer = await api.call(path, { token });
+    expect(answer.status).toBe(422);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect(answer.json['code']).toBe('invalid_input');
+    const errors = answer.json['errors'] as readonly { pointer: string; detail: string }[];
+    expect(errors.map((error) => error.pointer).sort()).toEqual([...pointers].sort());
+    for (const error of errors) expect(error.detail).not.toBe('');
+  });
+});
+
+const project = '/api/v1/projects/PROJECT';
+const accept = '/api/v1/billing/invoices/HELD/accept-difference';
+const backfill = '/api/v1/schedules/balance/backfill';
+const put = (body: unknown, headers?: Record<string, string>): CallOptions => ({
+  method: 'PUT',
+  body,
+  ...(headers === undefined ? {} : { headers }),
+});
+const post = (body: unknown): CallOptions => ({ method: 'POST', body });
+const reason = 'because';
+const nested = `{"tenant_id":${'['.repeat(30_000)}${']'.repeat(30_000)},"reason":"x"}`;
+
+const badBodies: readonly (readonly [name: string, path: string, CallOptions, ...pointers: string[]])[] = [
+  ['an empty object', project, put({}), '/body/tenant_id', '/body/reason'],
+  ['no body', project, { method: 'PUT' }, '/body/tenant_id', '/body/reason'],
+  ['an array', project, put([]), '/body'],
+  ['a missing tenant', project, put({ reason }), '/body/tenant_id'],
+  ['a missing reason', project, put({ tenant_id: 'a' }), '/body/reason'],
+  ['a tenant that is a number', project, put({ tenant_id: 1, reason }), '/body/tenant_id'],
+  ['a tenant that is true', project, put({ tenant_id: true, reason }), '/body/tenant_id'],
+  ['a tenant that is a list', project, put({ tenant_id: ['a'], reason }), '/body/tenant_id'],
+  ['a tenant that is an operator', project, put({ tenant_id: { $ne: null }, reason }), '/body/tenant_id'],
+  ['an empty tenant', project, put({ tenant_id: '', reason }), '/body/tenant_id'],
+  ['a blank tenant', project, put({ tenant_id: ' \n', reason }), '/body/tenant_id'],
+  ['a tenant with NUL', project, put({ tenant_id: 'a\0', reason }), '/body/tenant_id'],
+  ['half a surrogate pair', project, put('{"tenant_id":"\\ud800","reason":"x"}'), '/body/tenant_id'],
+  ['a tenant of 201 characters', project, put({ tenant_id: 'a'.repeat(201), reason }), '/body/tenant_id'],
+  ['a reason with NUL', project, put({ tenant_id: 'a', reason: '\0' }), '/body/reason'],
+  ['a reason that is null', project, put({ tenant_id: 'a', reason: null }), '/body/reason'],
+  ['a reason of 1,001 characters', project, put({ tenant_id: 'a', reason: 'a'.repeat(1001) }), '/body/reason'],
+  ['an unknown field', project, put({ tenant_id: 'a', reason, id: zero }), '/body/id'],
+  ['a field of the prototype', project, put('{"tenant_id":"a","reason":"x","constructor":{}}'), '/body/constructor'],
+  ['30,000 nested lists', project, put(nested), '/body/tenant_id'],
+  ['a project that is no UUID', '/api/v1/projects/1', put({ tenant_id: 'a', reason }), '/path/id'],
+  ['a query on a write', `${project}?force=true`, put({ tenant_id: 'a', reason }), '/query/force'],
+  ['a difference that is a number', accept, post({ difference: 1.25, reason }), '/body/difference'],
+  ['a difference with a dollar sign', accept, post({ difference: '$1.25', reason }), '/body/difference'],
+  ['a difference with an exponent', accept, post({ difference: '1e2', reason }), '/body/difference'],
+  ['a difference with a comma', accept, post({ difference: '1,25', reason }), '/body/difference'],
+  ['a difference with a plus', accept, post({ difference: '+1.25', reason }), '/body/difference'],
+  ['a difference in hexadecimal', accept, post({ difference: '0x10', reason }), '/body/difference'],
+  ['a difference without digits', accept, post({ difference: '-', reason }), '/body/difference'],
+  ['a difference that ends in a point', accept, post({ difference: '1.', reason }), '/body/difference'],
+  ['a difference that is no number', accept, post({ difference: 'NaN', reason }), '/body/difference'],
+  ['a difference with 5,000 digits', accept, post({ difference: '1'.repeat(5000), reason }), '/body/difference'],
+  ['a difference that is empty', accept, post({ difference: '', reason }), '/body/difference'],
+  ['a body where none is meant', '/api/v1/billing/discover', post({ provider: 'x' }), '/body/provider'],
+  ['a list where none is meant', '/api/v1/billing/discover', post([]), '/body'],
+  ['times without a zone', backfill, post({ start: '2026-04-01T00:00:00', end: '2026-04-02T00:00:00' }), '/body/start', '/body/end'],
+  ['a day that does not exist', backfill, post({ start: '2026-02-30T00:00:00Z', end: '2026-03-01T00:00:00Z' }), '/body/start'],
+  ['times as numbers', backfill, post({ start: 0, end: 1 }), '/body/start', '/body/end'],
+  ['an end before the start', backfill, post({ start: '2026-04-02T00:00:00Z', end: '2026-04-01T00:00:00Z' }), '/body/end'],
+  ['two months', backfill, post({ start: '2026-04-01T00:00:00Z', end: '2026-06-01T00:00:00Z' }), '/body/end'],
+  ['a pause without a reason', '/api/v1/schedules/balance/pause', post({}), '/body/reason'],
+  ['a schedule with NUL', '/api/v1/schedules/%00/trigger', { method: 'POST' }, '/path/id'],
+  ['a key with a blank', project, put({ tenant_id: 'a', reason }, { 'idempotency-key': 'a b' }), '/headers/idempotency-key'],
+  ['a key of 256 characters', project, put({ tenant_id: 'a', reason }, { 'idempotency-key': 'a'.repeat(256) }), '/headers/idempotency-key'],
+  ['an open quote', project, put({ tenant_id: 'a', reason }, { 'idempotency-key': '"a' }), '/headers/idempotency-key'],
+  ['two keys', project, put({ tenant_id: 'a', reason }, { 'idempotency-key': 'a, b' }), '/headers/idempotency-key'],
+];
+
+describe('a bad body', () => {
+  it.each(badBodies)('%s is a 422 that points to it', async (_name, path, options, ...pointers) => {
+    const answer = await api.call(fill(path), { ...options, token });
+    expect([answer.status, answer.json['code']]).toEqual([422, 'invalid_input']);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    const errors = answer.json['errors'] as readonly { pointer: string }[];
+    expect(errors.map((error) => error.pointer).sort()).toEqual([...pointers].sort());
+  });
+
+  it.each<readonly [name: string, status: number, headers: Record<string, string>, body: string | Buffer]>([
+    ['text that is no JSON', 400, {}, 'hello'],
+    ['JSON that is cut', 400, {}, '{"tenant_id":"a"'],
+    ['a bare text', 400, {}, '"a"'],
+    ['a bare number', 400, {}, '1'],
+    ['null', 400, {}, 'null'],
+    ['a field named __proto__', 400, {}, '{"__proto__":{"role":"platform_admin"}}'],
+    ['a byte order mark', 400, {}, '\ufeff{}x'],
+    ['JSON called text', 415, { 'content-type': 'text/plain' }, '{}'],
+    ['JSON without a type', 415, { 'content-type': '' }, '{}'],
+    ['a form', 415, { 'content-type': 'application/x-www-form-urlencoded' }, 'tenant_id=a&reason=b'],
+    ['a type that ends in +json', 415, { 'content-type': 'application/vnd.api+json' }, '{}'],
+    ['another character set', 415, { 'content-type': 'application/json; charset=utf-16' }, '{}'],
+    ['XML', 415, { 'content-type': 'application/xml' }, '<a/>'],
+    ['gzip', 415, { 'content-encoding': 'gzip' }, gzipSync('{}')],
+    ['what is not gzip but says so', 415, { 'content-encoding': 'gzip' }, 'junk'],
+    ['brotli', 415, { 'content-encoding': 'br' }, 'junk'],
+    ['two encodings', 415, { 'content-encoding': 'identity, gzip' }, 'junk'],
+    ['257 kB', 413, {}, `{"tenant_id":"${'a'.repeat(257 * 1024)}"}`],
+  ])('%s is a %i', async (_name, status, headers, body) => {
+    const response = await fetch(`${api.address}${fill(project)}`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+      body: typeof body === 'string' ? body : new Uint8Array(body),
+    });
+    expect(response.status).toBe(status);
+    expect(response.headers.get('content-type')).toContain('application/problem+json');
+  });
+
+  it('that does not say how long it is, is cut off at 256 kB', async () => {
+    const chunk = new TextEncoder().encode(' '.repeat(64 * 1024));
+    let sent = 0;
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        sent += 1;
+        if (sent > 64) controller.close();
+        else controller.enqueue(chunk);
+      },
+    });
+    const outcome = await fetch(`${api.address}${fill(project)}`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: endless,
+      duplex: 'half',
+    }).then(
+      (response) => response.status,
+      () => 'connection closed',
+    );
+    expect([413, 'connection closed']).toContain(outcome);
+  });
+
+  it('changes nothing', async () => {
+    const answer = await api.call('/api/v1/projects', { token });
+    expect(answer.text).toContain('"tenant_id":"tenant-a"');
+    expect((await api.call('/api/v1/audit', { token })).json['items']).toEqual([]);
+  });
+});
+
+describe('a path or method that is not there', () => {
+  it.each(['/', '/api', '/api/v1', '/api/v1/', '/api/v1/nothing', '/API/V1/inventory', '/api/v1/inventory/', '//api/health'])(
+    '%s is a 404',
+    async (path) => {
+      const answer = await api.call(path, { token });
+      expect([answer.status, answer.json['code']]).toEqual([404, 'not_found']);
+    },
+  );
+
+  it.each([
+    ['DELETE', '/api/v1/inventory', 'GET, HEAD'],
+    ['POST', '/api/v1/inventory', 'GET, HEAD'],
+    ['PATCH', `/api/v1/projects/${zero}`, 'PUT'],
+    ['GET', '/api/v1/billing/discover', 'POST'],
+    ['PUT', '/api/health', 'GET, HEAD'],
+  ])('%s %s is a 405 that allows %s', async (method, path, allow) => {
+    const answer = await api.call(path, { token, method });
+    expect([answer.status, answer.json['code']]).toEqual([405, 'method_not_allowed']);
+    expect(answer.headers.get('allow')).toBe(allow);
+  });
+});
+
+describe('a request id', () => {
+  it('is taken from the caller where it is sane, and made where it is not', async () => {
+    const given = await api.call('/api/health', { headers: { 'x-request-id': 'abc-123' } });
+    const insane = await api.call('/api/health', { headers: { 'x-request-id': 'a b{c}' } });
+    expect(given.headers.get('x-request-id')).toBe('abc-123');
+    expect(insane.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+});
