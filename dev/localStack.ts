@@ -1,10 +1,7 @@
 import path from 'node:path';
-import { schedulesFor } from '../src/schedules.ts';
 import { migrateDatabase } from '../src/services/migrateDatabase.ts';
 import { connectTemporal, temporalConnection } from '../src/temporalClient.ts';
-import { ensureNamespace } from '../src/temporalSetup/namespace.ts';
-import { ensureSchedules } from '../src/temporalSetup/schedules.ts';
-import { ensureSearchAttributes } from '../src/temporalSetup/searchAttributes.ts';
+import { setUpTemporal } from '../src/temporalSetup/setUpTemporal.ts';
 import { searchAttributeTypes } from '../src/workflows/searchAttributes.ts';
 import type { LocalSecrets } from './localSecrets.ts';
 import type { LocalSettings } from './settings.ts';
@@ -121,10 +118,7 @@ export function localStackSteps(
       run: async () => {
         const temporal = await connectTemporal(temporalConfig);
         try {
-          const { namespace } = temporalConnection(temporalConfig);
-          await ensureNamespace(temporal.connection, namespace);
-          await ensureSearchAttributes(temporal.connection, namespace, searchAttributeTypes);
-          await ensureSchedules(temporal.client, schedulesFor('digitalocean'));
+          await setUpTemporal(temporal, temporalConnection(temporalConfig).namespace);
         } finally {
           await temporal.close();
         }

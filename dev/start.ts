@@ -22,7 +22,9 @@ const program = new Command()
   .parse();
 const { once = false, json = false } = program.opts<{ once?: boolean; json?: boolean }>();
 
-const onStderr = { logger: new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) }) };
+const onStderr = {
+  logger: new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) }),
+};
 
 const supervisor = createSupervisor((line) => process.stderr.write(`${line}\n`));
 supervisor.stopOnSignals();

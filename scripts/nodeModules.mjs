@@ -8,16 +8,7 @@ import { SetupProblem } from './setupProblem.mjs';
 /** Jest loads ECMAScript modules with `require` from this version on. */
 const OLDEST_NODE = [24, 9];
 
-const NPM_OPTIONS = [
-  '--include=dev',
-  '--include=optional',
-  '--no-audit',
-  '--no-fund',
-  // Three more tries within half a minute: with npm's own pauses, a missing network is known after two minutes.
-  '--fetch-retries=3',
-  '--fetch-retry-mintimeout=1000',
-  '--fetch-retry-maxtimeout=10000',
-];
+const NPM_OPTIONS = ['--include=dev', '--include=optional', '--no-audit', '--no-fund'];
 
 const binFolder = (root) => path.join(root, 'node_modules', '.bin');
 const stampFile = (root) => path.join(root, 'node_modules', '.arcadia-cloud-installed');
@@ -43,13 +34,22 @@ export function packagesAreInstalled(root) {
 export async function installPackages(root, say) {
   assertWritable(root);
   say('Installing the packages (npm ci). It takes about a minute, on a slow line some minutes.');
-  const result = await runCommand('npm', ['ci', ...NPM_OPTIONS], {
+  const env = machineEnvironment(root);
+  // Without a network npm tries again for minutes, also when everything is in its cache.
+  const options = (await registryAnswers(root, env)) ? NPM_OPTIONS : [...NPM_OPTIONS, '--offline'];
+  const result = await runCommand('npm', ['ci', ...options], {
     cwd: root,
-    env: machineEnvironment(root),
+    env,
     progress: (elapsed) => say(`  still installing packages (${elapsed})`),
   });
   if (!result.ok) throw installProblem(root, result);
   writeFileSync(stampFile(root), stampText(root));
+}
+
+/** A registry that answers with an error is one that can be reached: some have no answer to a ping. */
+async function registryAnswers(root, env) {
+  const ping = await runCommand('npm', ['ping', '--fetch-retries=0'], { cwd: root, env, limitMs: 15_000 });
+  return !ping.timedOut && (ping.ok || failureKind(ping.output) !== 'network');
 }
 
 /** Throws a SetupProblem when the Node that npm scripts of this project find is too old or does not start. */

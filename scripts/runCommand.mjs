@@ -65,7 +65,7 @@ export function failureKind(output) {
   if (/ENOSPC|EDQUOT|no space left on device|disk quota/i.test(output)) return 'disk';
   if (/\b(EACCES|EPERM|EROFS)\b|permission denied|read-only file system/i.test(output)) return 'permission';
   const network =
-    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|no such host|dial tcp|i\/o timeout|network/i;
+    /ENOTFOUND|ENOTCACHED|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|no such host|dial tcp|i\/o timeout|network/i;
   return network.test(output) ? 'network' : 'other';
 }
 

@@ -1,13 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { InvalidConfiguration, readMigrationConfig, readTemporalConfig } from './config.ts';
-import { schedulesFor } from './schedules.ts';
 import { migrateDatabase } from './services/migrateDatabase.ts';
 import { connectTemporal, temporalConnection } from './temporalClient.ts';
-import { ensureNamespace } from './temporalSetup/namespace.ts';
-import { ensureSchedules } from './temporalSetup/schedules.ts';
-import { ensureSearchAttributes } from './temporalSetup/searchAttributes.ts';
-import { searchAttributeTypes } from './workflows/searchAttributes.ts';
+import { setUpTemporal } from './temporalSetup/setUpTemporal.ts';
 
 /** The one-shot steps of a deploy; each can run again. */
 const program = new Command().name('arcadia-cloud').description('The one-shot steps of a deploy.');
@@ -31,9 +27,7 @@ program
     const { namespace } = temporalConnection(config);
     const temporal = await connectTemporal(config);
     try {
-      await ensureNamespace(temporal.connection, namespace);
-      await ensureSearchAttributes(temporal.connection, namespace, searchAttributeTypes);
-      for (const schedule of await ensureSchedules(temporal.client, schedulesFor('digitalocean'))) {
+      for (const schedule of await setUpTemporal(temporal, namespace)) {
         console.log(`schedule ${schedule.id}: ${schedule.outcome}`);
       }
     } finally {

@@ -5,7 +5,7 @@ import { createHttpTerminator } from 'http-terminator';
 import { createApp } from './api/app.ts';
 import { forgetOldKeys } from './api/idempotency.ts';
 import { createMetrics, createMetricsServer } from './api/metrics.ts';
-import { readApiConfig } from './config.ts';
+import { InvalidConfiguration, readApiConfig } from './config.ts';
 import { createLog } from './logging.ts';
 import { startOrm } from './orm.ts';
 import { refuseUnsafeDatabaseRole } from './services/refuseUnsafeDatabaseRole.ts';
@@ -17,53 +17,55 @@ const statementTimeoutMs = 15_000;
 const drainMilliseconds = 30_000;
 const cleaningMilliseconds = 60 * 60 * 1000;
 
-const config = readApiConfig();
-const log = createLog(config.LOG_LEVEL);
-const orm = await startOrm({
-  url: config.DATABASE_URL,
-  poolSize: config.DATABASE_POOL_SIZE,
-  statementTimeoutMs,
-});
-await refuseUnsafeDatabaseRole(orm);
+async function main(): Promise<void> {
+  const config = readApiConfig();
+  const log = createLog(config.LOG_LEVEL);
+  const orm = await startOrm({
+    url: config.DATABASE_URL,
+    poolSize: config.DATABASE_POOL_SIZE,
+    statementTimeoutMs,
+  });
+  await refuseUnsafeDatabaseRole(orm);
 
-let connecting: ReturnType<typeof connectTemporal> | undefined;
-/** Connects on the first request that needs it, and again on the next one where that failed. */
-async function temporal(): Promise<Client> {
-  connecting ??= connectTemporal(config);
-  try {
-    return (await connecting).client;
-  } catch (error) {
-    connecting = undefined;
-    throw error;
+  let connecting: ReturnType<typeof connectTemporal> | undefined;
+  /** Connects on the first request that needs it, and again on the next one where that failed. */
+  async function temporal(): Promise<Client> {
+    connecting ??= connectTemporal(config);
+    try {
+      return (await connecting).client;
+    } catch (error) {
+      connecting = undefined;
+      throw error;
+    }
   }
-}
 
-const metrics = createMetrics();
-const app = createApp({ orm, temporal, config, log, metrics });
-const metricsServer = createMetricsServer(metrics);
-const metricsPort = await listen(metricsServer, config.METRICS_HOST, config.METRICS_PORT);
-const server = app.listen(config.API_PORT, config.API_HOST);
-const port = await listening(server);
-const terminator = createHttpTerminator({ server, gracefulTerminationTimeout: drainMilliseconds });
-const cleaning = setInterval(() => {
-  forgetOldKeys(orm, new Date()).catch((error: unknown) =>
-    log.warn({ err: error }, 'old idempotency keys were not deleted'),
-  );
-}, cleaningMilliseconds);
+  const metrics = createMetrics();
+  const app = createApp({ orm, temporal, config, log, metrics });
+  const metricsServer = createMetricsServer(metrics);
+  const metricsPort = await listen(metricsServer, config.METRICS_HOST, config.METRICS_PORT);
+  const server = app.listen(config.API_PORT, config.API_HOST);
+  const port = await listening(server);
+  const terminator = createHttpTerminator({ server, gracefulTerminationTimeout: drainMilliseconds });
+  const cleaning = setInterval(() => {
+    forgetOldKeys(orm, new Date()).catch((error: unknown) =>
+      log.warn({ err: error }, 'old idempotency keys were not deleted'),
+    );
+  }, cleaningMilliseconds);
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
-log.info({ host: config.API_HOST, port, metrics_port: metricsPort }, 'ready');
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+  log.info({ host: config.API_HOST, port, metrics_port: metricsPort }, 'ready');
 
-/** Takes no new connection, answers what is in flight, then closes what it opened. */
-async function stop(signal: string): Promise<void> {
-  log.info({ signal }, 'stopping');
-  clearInterval(cleaning);
-  await terminator.terminate();
-  metricsServer.close();
-  metricsServer.closeAllConnections();
-  await connecting?.then((connected) => connected.close()).catch(() => undefined);
-  await orm.close(true);
-  log.info('stopped');
+  /** Takes no new connection, answers what is in flight, then closes what it opened. */
+  async function stop(signal: string): Promise<void> {
+    log.info({ signal }, 'stopping');
+    clearInterval(cleaning);
+    await terminator.terminate();
+    metricsServer.close();
+    metricsServer.closeAllConnections();
+    await connecting?.then((connected) => connected.close()).catch(() => undefined);
+    await orm.close(true);
+    log.info('stopped');
+  }
 }
 
 function listen(target: Server, host: string, wanted: number): Promise<number> {
@@ -76,4 +78,11 @@ function listening(target: Server): Promise<number> {
     target.once('error', reject);
     target.once('listening', () => resolve((target.address() as AddressInfo).port));
   });
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof InvalidConfiguration ? error.message : error);
+  process.exit(1);
 }

@@ -3,9 +3,12 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { ArcadiaError } from '../../src/domain/errors.ts';
+import {
+  ensureSearchAttributes,
+  type SearchAttributeTypes,
+} from '../../src/temporalSetup/searchAttributes.ts';
 import { assertPortsFree, type WantedPort } from './ports.ts';
 import { lastLogLines, type Program, startProgram } from './program.ts';
-import { ensureSearchAttributes, type SearchAttributeTypes } from './searchAttributes.ts';
 import { temporalExecutable } from './temporalExecutable.ts';
 
 export interface TemporalOptions {

@@ -116,10 +116,11 @@ const logRequest =
   (metrics: Metrics | undefined): ApiMiddleware =>
   async (ctx, next) => {
     const start = performance.now();
+    metrics?.startRequest();
     await next();
     const milliseconds = Math.round(performance.now() - start);
     const route = ctx.state.route ?? 'unmatched';
-    metrics?.observeRequest(ctx.method, route, ctx.status, milliseconds / 1000);
+    metrics?.endRequest(ctx.method, route, ctx.status, milliseconds / 1000);
     const { caller, log } = ctx.state;
     log.info(
       {

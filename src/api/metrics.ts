@@ -1,12 +1,15 @@
 import { createServer, type Server } from 'node:http';
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export interface Metrics {
   readonly registry: Registry;
-  observeRequest(method: string, route: string, status: number, seconds: number): void;
+  /** A request came in. */
+  startRequest(): void;
+  /** It was answered. */
+  endRequest(method: string, route: string, status: number, seconds: number): void;
 }
 
-/** Request durations by route and status, and what Node says of the process. */
+/** Request durations by route and status, requests in flight, and what Node says of the process. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -17,10 +20,18 @@ export function createMetrics(): Metrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
+  const inFlight = new Gauge({
+    name: 'arcadia_http_requests_in_flight',
+    help: 'HTTP requests that came in and are not answered yet.',
+    registers: [registry],
+  });
   return {
     registry,
-    observeRequest: (method, route, status, seconds) =>
-      durations.observe({ method, route, status: String(status) }, seconds),
+    startRequest: () => inFlight.inc(),
+    endRequest(method, route, status, seconds) {
+      inFlight.dec();
+      durations.observe({ method, route, status: String(status) }, seconds);
+    },
   };
 }
 

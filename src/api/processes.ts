@@ -1,9 +1,10 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { z } from 'zod';
 import type { ApiConfig } from '../config.ts';
 import { describeProcess, type Process, type ProcessState, processStates } from './describeProcess.ts';
 import { cursorOf, toNextCursor } from './pages.ts';
-import { notFound } from './problems.ts';
+import { invalidInput, notFound } from './problems.ts';
 import { defineRoute, type Route } from './route.ts';
 import { countOr, instant, link, pageOf, text } from './schemas.ts';
 import { callTemporal } from './temporalCalls.ts';
@@ -43,6 +44,10 @@ const processSchema = z
   })
   .meta({ id: 'Process' });
 
+/** The server's own page token. It can't judge one that it did not give, so ours are signed. */
+const signedToken = z.strictObject({ token: z.base64().max(1500), signature: z.hex().length(64) });
+type SignedToken = z.output<typeof signedToken>;
+
 /** Which runs visibility has to name for a state; what runs is told apart by its description. */
 const visibilityQueries: Readonly<Record<ProcessState | 'all', string>> = {
   all: '',
@@ -63,7 +68,7 @@ export const processRoutes: readonly Route[] = [
     query: z.strictObject({
       state: z.enum(processStates, { error: `expected one of ${processStates.join(', ')}` }).optional(),
       limit: countOr(20, 50),
-      cursor: cursorOf('processes', z.string().max(1500)),
+      cursor: cursorOf('processes', signedToken),
     }),
     answer: {
       status: 200,
@@ -102,10 +107,10 @@ async function listProcesses(
   query: {
     readonly state?: ProcessState | undefined;
     readonly limit: number;
-    readonly cursor?: string | undefined;
+    readonly cursor?: SignedToken | undefined;
   },
 ): Promise<{ items: Process[]; next_cursor: string | null }> {
-  let token = Buffer.from(query.cursor ?? '', 'base64');
+  let token = readToken(config, query.cursor);
   for (let page = 1; ; page += 1) {
     const answer = await client.workflowService.listWorkflowExecutions({
       namespace: client.options.namespace,
@@ -118,9 +123,23 @@ async function listProcesses(
     const items = described.filter((process) => query.state === undefined || process.state === query.state);
     if (token.length === 0) return { items, next_cursor: null };
     if (items.length > 0 || page >= pagesLookedThrough) {
-      return { items, next_cursor: toNextCursor('processes', token.toString('base64')) };
+      return { items, next_cursor: toNextCursor('processes', signToken(config, token)) };
     }
   }
+}
+
+function signToken(config: ApiConfig, token: Buffer): SignedToken {
+  const signature = createHmac('sha256', config.JWT_SECRET).update('processes:').update(token).digest('hex');
+  return { token: token.toString('base64'), signature };
+}
+
+/** @throws Problem 422 for a token that we did not sign */
+function readToken(config: ApiConfig, cursor: SignedToken | undefined): Buffer {
+  const token = Buffer.from(cursor?.token ?? '', 'base64');
+  if (cursor === undefined) return token;
+  const ours = signToken(config, token).signature;
+  if (timingSafeEqual(Buffer.from(ours), Buffer.from(cursor.signature))) return token;
+  throw invalidInput([{ pointer: '/query/cursor', detail: 'expected a cursor that this list gave out' }]);
 }
 
 async function describeAll(

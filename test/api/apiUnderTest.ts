@@ -104,12 +104,15 @@ function toJson(text: string): Readonly<Record<string, unknown>> {
 }
 
 /** A token as the issuer makes it, with what the test changes. */
-export function tokenFor(
-  role: CallerRole,
-  claims: Readonly<Record<string, unknown>> = {},
-): string {
+export function tokenFor(role: CallerRole, claims: Readonly<Record<string, unknown>> = {}): string {
   return jsonwebtoken.sign(
-    { sub: `test-${role}`, typ: 'access', role, ...(role === 'tenant' ? { tenant_id: 'tenant-a' } : {}), ...claims },
+    {
+      sub: `test-${role}`,
+      typ: 'access',
+      role,
+      ...(role === 'tenant' ? { tenant_id: 'tenant-a' } : {}),
+      ...claims,
+    },
     secret,
     { algorithm: 'HS512', expiresIn: '1h' },
   );

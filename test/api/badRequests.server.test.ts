@@ -148,9 +148,19 @@ const badBodies: readonly (readonly [name: string, path: string, CallOptions, ..
   ['a tenant of 201 characters', project, put({ tenant_id: 'a'.repeat(201), reason }), '/body/tenant_id'],
   ['a reason with NUL', project, put({ tenant_id: 'a', reason: '\0' }), '/body/reason'],
   ['a reason that is null', project, put({ tenant_id: 'a', reason: null }), '/body/reason'],
-  ['a reason of 1,001 characters', project, put({ tenant_id: 'a', reason: 'a'.repeat(1001) }), '/body/reason'],
+  [
+    'a reason of 1,001 characters',
+    project,
+    put({ tenant_id: 'a', reason: 'a'.repeat(1001) }),
+    '/body/reason',
+  ],
   ['an unknown field', project, put({ tenant_id: 'a', reason, id: zero }), '/body/id'],
-  ['a field of the prototype', project, put('{"tenant_id":"a","reason":"x","constructor":{}}'), '/body/constructor'],
+  [
+    'a field of the prototype',
+    project,
+    put('{"tenant_id":"a","reason":"x","constructor":{}}'),
+    '/body/constructor',
+  ],
   ['30,000 nested lists', project, put(nested), '/body/tenant_id'],
   ['a project that is no UUID', '/api/v1/projects/1', put({ tenant_id: 'a', reason }), '/path/id'],
   ['a query on a write', `${project}?force=true`, put({ tenant_id: 'a', reason }), '/query/force'],
@@ -163,21 +173,62 @@ const badBodies: readonly (readonly [name: string, path: string, CallOptions, ..
   ['a difference without digits', accept, post({ difference: '-', reason }), '/body/difference'],
   ['a difference that ends in a point', accept, post({ difference: '1.', reason }), '/body/difference'],
   ['a difference that is no number', accept, post({ difference: 'NaN', reason }), '/body/difference'],
-  ['a difference with 5,000 digits', accept, post({ difference: '1'.repeat(5000), reason }), '/body/difference'],
+  [
+    'a difference with 5,000 digits',
+    accept,
+    post({ difference: '1'.repeat(5000), reason }),
+    '/body/difference',
+  ],
   ['a difference that is empty', accept, post({ difference: '', reason }), '/body/difference'],
   ['a body where none is meant', '/api/v1/billing/discover', post({ provider: 'x' }), '/body/provider'],
   ['a list where none is meant', '/api/v1/billing/discover', post([]), '/body'],
-  ['times without a zone', backfill, post({ start: '2026-04-01T00:00:00', end: '2026-04-02T00:00:00' }), '/body/start', '/body/end'],
-  ['a day that does not exist', backfill, post({ start: '2026-02-30T00:00:00Z', end: '2026-03-01T00:00:00Z' }), '/body/start'],
+  [
+    'times without a zone',
+    backfill,
+    post({ start: '2026-04-01T00:00:00', end: '2026-04-02T00:00:00' }),
+    '/body/start',
+    '/body/end',
+  ],
+  [
+    'a day that does not exist',
+    backfill,
+    post({ start: '2026-02-30T00:00:00Z', end: '2026-03-01T00:00:00Z' }),
+    '/body/start',
+  ],
   ['times as numbers', backfill, post({ start: 0, end: 1 }), '/body/start', '/body/end'],
-  ['an end before the start', backfill, post({ start: '2026-04-02T00:00:00Z', end: '2026-04-01T00:00:00Z' }), '/body/end'],
+  [
+    'an end before the start',
+    backfill,
+    post({ start: '2026-04-02T00:00:00Z', end: '2026-04-01T00:00:00Z' }),
+    '/body/end',
+  ],
   ['two months', backfill, post({ start: '2026-04-01T00:00:00Z', end: '2026-06-01T00:00:00Z' }), '/body/end'],
   ['a pause without a reason', '/api/v1/schedules/balance/pause', post({}), '/body/reason'],
   ['a schedule with NUL', '/api/v1/schedules/%00/trigger', { method: 'POST' }, '/path/id'],
-  ['a key with a blank', project, put({ tenant_id: 'a', reason }, { 'idempotency-key': 'a b' }), '/headers/idempotency-key'],
-  ['a key of 256 characters', project, put({ tenant_id: 'a', reason }, { 'idempotency-key': 'a'.repeat(256) }), '/headers/idempotency-key'],
-  ['an open quote', project, put({ tenant_id: 'a', reason }, { 'idempotency-key': '"a' }), '/headers/idempotency-key'],
-  ['two keys', project, put({ tenant_id: 'a', reason }, { 'idempotency-key': 'a, b' }), '/headers/idempotency-key'],
+  [
+    'a key with a blank',
+    project,
+    put({ tenant_id: 'a', reason }, { 'idempotency-key': 'a b' }),
+    '/headers/idempotency-key',
+  ],
+  [
+    'a key of 256 characters',
+    project,
+    put({ tenant_id: 'a', reason }, { 'idempotency-key': 'a'.repeat(256) }),
+    '/headers/idempotency-key',
+  ],
+  [
+    'an open quote',
+    project,
+    put({ tenant_id: 'a', reason }, { 'idempotency-key': '"a' }),
+    '/headers/idempotency-key',
+  ],
+  [
+    'two keys',
+    project,
+    put({ tenant_id: 'a', reason }, { 'idempotency-key': 'a, b' }),
+    '/headers/idempotency-key',
+  ],
 ];
 
 describe('a bad body', () => {
@@ -248,13 +299,19 @@ describe('a bad body', () => {
 });
 
 describe('a path or method that is not there', () => {
-  it.each(['/', '/api', '/api/v1', '/api/v1/', '/api/v1/nothing', '/API/V1/inventory', '/api/v1/inventory/', '//api/health'])(
-    '%s is a 404',
-    async (path) => {
-      const answer = await api.call(path, { token });
-      expect([answer.status, answer.json['code']]).toEqual([404, 'not_found']);
-    },
-  );
+  it.each([
+    '/',
+    '/api',
+    '/api/v1',
+    '/api/v1/',
+    '/api/v1/nothing',
+    '/API/V1/inventory',
+    '/api/v1/inventory/',
+    '//api/health',
+  ])('%s is a 404', async (path) => {
+    const answer = await api.call(path, { token });
+    expect([answer.status, answer.json['code']]).toEqual([404, 'not_found']);
+  });
 
   it.each([
     ['DELETE', '/api/v1/inventory', 'GET, HEAD'],

@@ -35,7 +35,10 @@ beforeAll(async () => {
     spec: { calendars: [{ minute: 7, hour: '*' }] },
     action: { type: 'startWorkflow', workflowType: 'snapshotBalance', taskQueue: 'nobody', args: [] },
   });
-  await temporal.client.workflow.start('snapshotBalance', { workflowId: 'snapshot-balance', taskQueue: 'nobody' });
+  await temporal.client.workflow.start('snapshotBalance', {
+    workflowId: 'snapshot-balance',
+    taskQueue: 'nobody',
+  });
 });
 afterAll(async () => {
   await api.close();
@@ -80,7 +83,11 @@ const nameOf = (route: Route) => `${route.method} ${route.path}`;
 
 /** A request that succeeds for who may make it. */
 function goodRequest(route: Route): { path: string; method: string; body?: unknown } {
-  const id = route.path.includes('schedules') ? 'balance' : route.path.includes('projects') ? tenant.projectId : tenant.droplet;
+  const id = route.path.includes('schedules')
+    ? 'balance'
+    : route.path.includes('projects')
+      ? tenant.projectId
+      : tenant.droplet;
   const path = route.path
     .replace(':id', id)
     .replace(':uuid', heldUuid)
@@ -108,31 +115,37 @@ describe('every route', () => {
     expect(routes.map(nameOf).sort()).toEqual(Object.keys(allowed).sort());
   });
 
-  it.each(cells)('%s on %s gets what the table says, in the form that the document says', async (role, name, route) => {
-    if (route.path.endsWith('accept-difference')) await endIngest();
-    const { path, method, body } = goodRequest(route);
-    const answer = await api.call(path, {
-      method,
-      token: tokenFor(role),
-      ...(body === undefined ? {} : { body }),
-    });
-    if (!allowed[name]?.includes(role)) {
-      expect([answer.status, answer.json['code']]).toEqual([403, 'forbidden']);
-      return;
-    }
-    expect([answer.status, answer.status === route.answer.status ? '' : answer.text]).toEqual([route.answer.status, '']);
-    const contents: unknown = route.answer.contentType === undefined ? JSON.parse(answer.text) : answer.text;
-    const read = route.answer.schema.safeParse(contents);
-    expect(read.error?.issues ?? []).toEqual([]);
-  });
-
-  it.each(routes.filter((route) => route.access !== 'public').map((route) => [nameOf(route), route] as const))(
-    'refuses %s without a token',
-    async (_name, route) => {
-      const { path, method } = goodRequest(route);
-      expect((await api.call(path, { method })).status).toBe(401);
+  it.each(cells)(
+    '%s on %s gets what the table says, in the form that the document says',
+    async (role, name, route) => {
+      if (route.path.endsWith('accept-difference')) await endIngest();
+      const { path, method, body } = goodRequest(route);
+      const answer = await api.call(path, {
+        method,
+        token: tokenFor(role),
+        ...(body === undefined ? {} : { body }),
+      });
+      if (!allowed[name]?.includes(role)) {
+        expect([answer.status, answer.json['code']]).toEqual([403, 'forbidden']);
+        return;
+      }
+      expect([answer.status, answer.status === route.answer.status ? '' : answer.text]).toEqual([
+        route.answer.status,
+        '',
+      ]);
+      const contents: unknown =
+        route.answer.contentType === undefined ? JSON.parse(answer.text) : answer.text;
+      const read = route.answer.schema.safeParse(contents);
+      expect(read.error?.issues ?? []).toEqual([]);
     },
   );
+
+  it.each(
+    routes.filter((route) => route.access !== 'public').map((route) => [nameOf(route), route] as const),
+  )('refuses %s without a token', async (_name, route) => {
+    const { path, method } = goodRequest(route);
+    expect((await api.call(path, { method })).status).toBe(401);
+  });
 });
 
 /** Nobody serves the task queue in this test: an ingest that was started would run for ever. */

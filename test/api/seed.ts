@@ -34,7 +34,7 @@ export function seeder(orm: MikroORM) {
       await em.insert(CloudProject, {
         id: projectId,
         provider: 'digitalocean',
-        externalId: `project-${label}`,
+        externalId: projectId,
         name: `project of ${label}`,
         tenantId,
         firstSeenAt: at,
@@ -46,7 +46,7 @@ export function seeder(orm: MikroORM) {
           id,
           provider: 'digitalocean',
           kind: 'droplet',
-          externalId: `${name}-${label}`,
+          externalId: id,
           name: `${name} of ${label}`,
           region: 'nyc3',
           sizeSlug: 's-1vcpu-1gb',
@@ -66,7 +66,12 @@ export function seeder(orm: MikroORM) {
       const droplet = await resource('droplet', {});
       const deployed = await resource('volume', { kind: 'volume', region: 'ams3', deploymentId });
       const gone = await resource('gone', { goneAt: at });
-      await em.insert(CloudResourceEvent, { resource: droplet, type: 'discovered', occurredAt: at, changes: {} });
+      await em.insert(CloudResourceEvent, {
+        resource: droplet,
+        type: 'discovered',
+        occurredAt: at,
+        changes: {},
+      });
       await em.insert(CloudResourceName, { resource: droplet, name: `old name of ${label}` });
       await em.insert(CloudResourceMembership, { resource: deployed, deploymentId, startsAt: at });
       return { projectId, droplet, deployed, gone, deploymentId };

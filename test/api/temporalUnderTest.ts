@@ -3,6 +3,7 @@ import { Client, Connection } from '@temporalio/client';
 import { ensureNamespace } from '../../src/temporalSetup/namespace.ts';
 import { ensureSearchAttributes } from '../../src/temporalSetup/searchAttributes.ts';
 import { searchAttributeTypes } from '../../src/workflows/searchAttributes.ts';
+import { testTemporalAddress } from '../support/addresses.ts';
 
 export interface TemporalUnderTest {
   readonly client: Client;
@@ -13,8 +14,7 @@ export interface TemporalUnderTest {
 
 /** A namespace of its own on the run's Temporal server: no worker of another test serves it. */
 export async function connectTestTemporal(): Promise<TemporalUnderTest> {
-  const address = process.env['ARCADIA_TEST_TEMPORAL_ADDRESS'];
-  if (address === undefined) throw new Error('a test with Temporal is named *.server.test.ts');
+  const address = testTemporalAddress();
   const namespace = `api-${randomUUID()}`;
   const connection = await Connection.connect({ address });
   await ensureNamespace(connection, namespace);

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { routes } from '../../src/api/routes.ts';
-import { recordAudit } from '../../src/services/recordAudit.ts';
 import { listAudit } from '../../src/services/listAudit.ts';
 import { listCostLines } from '../../src/services/listCostLines.ts';
 import {
@@ -13,6 +12,7 @@ import {
 } from '../../src/services/listInventory.ts';
 import { listInvoices } from '../../src/services/listInvoices.ts';
 import { readBalanceTrend, readLatestBalance } from '../../src/services/readBalance.ts';
+import { recordAudit } from '../../src/services/recordAudit.ts';
 import { forSession, type Session, systemSession } from '../../src/session.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type ApiUnderTest, itemsOf, startApi, tokenFor } from './apiUnderTest.ts';
@@ -88,7 +88,9 @@ describe("a tenant's token", () => {
 
   it('gets 404 for a resource of another tenant, as for one that is not there', async () => {
     const foreign = await api.call(`/api/v1/inventory/${theirs.droplet}`, { token: myToken });
-    const missing = await api.call('/api/v1/inventory/00000000-0000-4000-8000-000000000000', { token: myToken });
+    const missing = await api.call('/api/v1/inventory/00000000-0000-4000-8000-000000000000', {
+      token: myToken,
+    });
     const own = await api.call(`/api/v1/inventory/${mine.droplet}`, { token: myToken });
     expect([foreign.status, missing.status, own.status]).toEqual([404, 404, 200]);
     expect({ ...foreign.json, request_id: '' }).toEqual({ ...missing.json, request_id: '' });
@@ -107,15 +109,19 @@ describe("a tenant's token", () => {
     }
   });
 
-  it.each(['tenant=tenant-b', 'project=THEIRS', 'deployment=THEIRS', 'gone=true', 'kind=volume', 'region=ams3'])(
-    'finds nothing foreign by the filter %s',
-    async (filter) => {
-      const value = filter.startsWith('project') ? theirs.projectId : theirs.deploymentId;
-      const answer = await api.call(`/api/v1/inventory?${filter.replace('THEIRS', value)}`, { token: myToken });
-      expect(answer.status).toBe(200);
-      expect(answer.text).not.toContain('FOREIGN');
-    },
-  );
+  it.each([
+    'tenant=tenant-b',
+    'project=THEIRS',
+    'deployment=THEIRS',
+    'gone=true',
+    'kind=volume',
+    'region=ams3',
+  ])('finds nothing foreign by the filter %s', async (filter) => {
+    const value = filter.startsWith('project') ? theirs.projectId : theirs.deploymentId;
+    const answer = await api.call(`/api/v1/inventory?${filter.replace('THEIRS', value)}`, { token: myToken });
+    expect(answer.status).toBe(200);
+    expect(answer.text).not.toContain('FOREIGN');
+  });
 
   it('finds nothing foreign by the cursor of an admin', async () => {
     const page = await api.call('/api/v1/inventory?limit=1', { token: tokenFor('platform_admin') });
@@ -161,7 +167,9 @@ describe("with the API's own conditions switched off, row level security alone",
   it('shows a tenant its own rows and nothing of the platform', async () => {
     const em = () => forSession(api.orm, me);
     const resources = await listInventory(em(), {}, everything);
-    expect(new Set(resources.map((row) => row.id))).toEqual(new Set([mine.droplet, mine.deployed, mine.gone]));
+    expect(new Set(resources.map((row) => row.id))).toEqual(
+      new Set([mine.droplet, mine.deployed, mine.gone]),
+    );
     expect((await listProjects(em(), everything)).map((row) => row.id)).toEqual([mine.projectId]);
     for (const id of [theirs.droplet, theirs.deployed, theirs.gone]) {
       expect(await findResource(em(), id)).toBeNull();
@@ -187,16 +195,40 @@ describe("with the API's own conditions switched off, row level security alone",
       'cloud_projects',
       'cloud_resources',
     ]);
-    const withoutPolicies = ['cloud_cost_line_stage', 'cloud_invoice_item_stage', 'rate_limits', 'schema_migrations'];
+    const withoutPolicies = [
+      'cloud_cost_line_stage',
+      'cloud_invoice_item_stage',
+      'rate_limits',
+      'schema_migrations',
+    ];
     for (const { name, has_tenant: hasTenant } of tables) {
       if (withoutPolicies.includes(name)) continue;
       if (hasTenant) {
-        const foreign = await em.execute<object[]>(`select 1 from ${name} where tenant_id is distinct from 'tenant-a'`);
+        const foreign = await em.execute<object[]>(
+          `select 1 from ${name} where tenant_id is distinct from 'tenant-a'`,
+        );
         expect([name, foreign.length]).toEqual([name, 0]);
       } else {
         const rows = await em.execute<object[]>(`select 1 from ${name}`);
         expect([name, rows.length]).toEqual([name, 0]);
       }
+    }
+  });
+
+  it('hides rows that are there: the service itself sees them', async () => {
+    const em = forSession(api.orm, systemSession);
+    for (const name of [
+      'audit_log',
+      'cloud_balance_snapshots',
+      'cloud_cost_lines',
+      'cloud_inventory_listings',
+      'cloud_invoice_versions',
+      'cloud_invoices',
+      'cloud_resource_events',
+      'cloud_resource_memberships',
+      'cloud_resource_names',
+    ]) {
+      expect([name, (await em.execute<object[]>(`select 1 from ${name} limit 1`)).length]).toEqual([name, 1]);
     }
   });
 
@@ -207,7 +239,9 @@ describe("with the API's own conditions switched off, row level security alone",
         `update cloud_resources set name = 'taken' where id = ? returning id`,
         [id],
       );
-      const deleted = await em().execute<object[]>('delete from cloud_resources where id = ? returning id', [id]);
+      const deleted = await em().execute<object[]>('delete from cloud_resources where id = ? returning id', [
+        id,
+      ]);
       expect([changed, deleted]).toEqual([[], []]);
     }
     const insert = em().execute(

@@ -5,7 +5,14 @@ import { type ApiUnderTest, secret, startApi } from './apiUnderTest.ts';
 
 const path = '/api/v1/audit';
 const now = Math.floor(Date.now() / 1000);
-const good = { sub: 'somebody', typ: 'access', role: 'platform_admin', tenant_id: 'acme', iat: now, exp: now + 600 };
+const good = {
+  sub: 'somebody',
+  typ: 'access',
+  role: 'platform_admin',
+  tenant_id: 'acme',
+  iat: now,
+  exp: now + 600,
+};
 const { exp: _exp, ...withoutExp } = good;
 const { sub: _sub, ...withoutSub } = good;
 const { typ: _typ, ...withoutTyp } = good;
@@ -148,21 +155,24 @@ describe('a bearer token', () => {
     expect(Object.keys(refused).length).toBeGreaterThanOrEqual(40);
   });
 
-  it.each(Object.entries(refused))('is refused with 401 and the same body: %s', async (_name, authorization) => {
-    const answer = await ask(authorization);
-    expect(answer.status).toBe(401);
-    const { request_id: requestId, ...rest } = answer.json;
-    expect(requestId).toBe(answer.headers.get('x-request-id'));
-    expect(rest).toEqual({
-      type: 'urn:problem:arcadia-cloud:unauthenticated',
-      title: 'Unauthorized',
-      status: 401,
-      detail: 'a valid bearer token is required',
-      code: 'unauthenticated',
-    });
-    expect(answer.headers.get('content-type')).toContain('application/problem+json');
-    expect(answer.headers.get('www-authenticate')).toBe('Bearer');
-  });
+  it.each(Object.entries(refused))(
+    'is refused with 401 and the same body: %s',
+    async (_name, authorization) => {
+      const answer = await ask(authorization);
+      expect(answer.status).toBe(401);
+      const { request_id: requestId, ...rest } = answer.json;
+      expect(requestId).toBe(answer.headers.get('x-request-id'));
+      expect(rest).toEqual({
+        type: 'urn:problem:arcadia-cloud:unauthenticated',
+        title: 'Unauthorized',
+        status: 401,
+        detail: 'a valid bearer token is required',
+        code: 'unauthenticated',
+      });
+      expect(answer.headers.get('content-type')).toContain('application/problem+json');
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+    },
+  );
 
   it.each(Object.entries(forbidden))('is refused with 403: %s', async (_name, payload) => {
     const answer = await ask(`Bearer ${signed(payload)}`);

@@ -40,16 +40,18 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function program(name: string, body: string): Promise<void> {
+async function program(name: string, body: string, ping = 'process.exit(0);'): Promise<void> {
   const note = `fs.appendFileSync(${JSON.stringify(path.join(folder, 'calls'))}, ${JSON.stringify(name)} + ' ' + process.argv.slice(2).join(' ') + '\\n');`;
-  const text = `#!${process.execPath}\nconst fs = require('node:fs');\n${note}\n${body}\n`;
+  const text = `#!${process.execPath}\nconst fs = require('node:fs');\n${note}\nif (process.argv[2] === 'ping') { ${ping} }\n${body}\n`;
   await writeFile(path.join(bin, name), text, { mode: 0o755 });
   await chmod(path.join(bin, name), 0o755);
 }
 
 async function calls(): Promise<string[]> {
   const text = await readFile(path.join(folder, 'calls'), 'utf8').catch(() => '');
-  return text.split('\n').flatMap((line) => /^(npm ci|go install .*)/.exec(line)?.[0] ?? []);
+  return text
+    .split('\n')
+    .flatMap((line) => /^(npm ci( .*)? --offline|npm ci|go install .*)/.exec(line)?.[0] ?? []);
 }
 
 interface Outcome {
@@ -111,6 +113,15 @@ describe('the set-up of a fresh clone', () => {
     );
     const PATH = [path.join(clone, 'node_modules', '.bin'), bin].join(path.delimiter);
     expect(await setUp({ NODE_ENV: 'production', PATH })).toMatchObject({ code: 0 });
+  });
+
+  it('installs from the cache of npm when there is no network', async () => {
+    await program('npm', NPM, "console.error('npm error code EAI_AGAIN'); process.exit(1);");
+    expect(await setUp()).toMatchObject({ code: 0 });
+    expect(await calls()).toEqual([
+      `${NPM_CI} --include=dev --include=optional --no-audit --no-fund --offline`,
+      GO_INSTALL,
+    ]);
   });
 
   it('lets a second set-up in the same folder wait for the first', async () => {

@@ -5,8 +5,11 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import { freePort } from '../../dev/stack/ports.ts';
-import { ensureSearchAttributes, type SearchAttributeTypes } from '../../dev/stack/searchAttributes.ts';
 import { startTemporal, type Temporal } from '../../dev/stack/temporal.ts';
+import {
+  ensureSearchAttributes,
+  type SearchAttributeTypes,
+} from '../../src/temporalSetup/searchAttributes.ts';
 import { testTemporalAddress } from '../support/addresses.ts';
 
 describe('the embedded Temporal server', () => {

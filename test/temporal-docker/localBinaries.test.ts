@@ -2,7 +2,15 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { cacheFolder, ensureBinaries } from '../../temporal-docker/localBinaries.ts';
+import {
+  cacheFolder,
+  ensureBinaries,
+  temporalServerVersion,
+  temporalUiVersion,
+} from '../../temporal-docker/localBinaries.ts';
+
+const serverFolder = `temporal-server-${temporalServerVersion}`;
+const uiFolder = `temporal-ui-${temporalUiVersion}`;
 
 let cache = '';
 beforeEach(() => {
@@ -24,9 +32,9 @@ function executable(...path: string[]): string {
 describe('ensureBinaries', () => {
   it('takes the programs of the cache folder and builds nothing', async () => {
     const expected = {
-      server: executable('temporal-server-1.32.1', 'temporal-server'),
-      sqlTool: executable('temporal-server-1.32.1', 'temporal-sql-tool'),
-      ui: executable('temporal-ui-2.54.1', 'temporal-ui-server'),
+      server: executable(serverFolder, 'temporal-server'),
+      sqlTool: executable(serverFolder, 'temporal-sql-tool'),
+      ui: executable(uiFolder, 'temporal-ui-server'),
     };
     const said: string[] = [];
     const env = { XDG_CACHE_HOME: cache, PATH: cache };
@@ -40,7 +48,7 @@ describe('ensureBinaries', () => {
       code: 'go_missing',
       message: expect.stringContaining('compose.yaml'),
     });
-    expect(readdirSync(join(cache, 'arcadia-cloud', 'temporal-server-1.32.1'))).toEqual([]);
+    expect(readdirSync(join(cache, 'arcadia-cloud', serverFolder))).toEqual([]);
   });
 
   it('names a cache folder that it cannot write', async () => {

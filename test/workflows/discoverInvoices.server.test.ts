@@ -60,6 +60,7 @@ describe('discoverInvoices on the golden account', () => {
       invoices: 137,
       newInvoices: 137,
       restated: 0,
+      unidentified: 0,
       ingestsStarted: 137,
       ingested: 137,
       held: 0,

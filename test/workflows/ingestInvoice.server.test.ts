@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { FaultRuleInput } from '../../dev/simulator/faults.ts';
 import type { Invoice } from '../../dev/simulator/invoice.ts';
 import { type Simulator, startSimulator } from '../../dev/simulator/simulator.ts';
+import { parseDecimal } from '../../src/domain/money.ts';
 import type { CloudInvoice } from '../../src/entities/cloudInvoice.ts';
 import type { Provider } from '../../src/providers/provider.ts';
 import { listAudit } from '../../src/services/listAudit.ts';
@@ -162,7 +163,7 @@ describe('ingestInvoice', () => {
     const ingested = await ingest(invoice, { ...acceptance, difference: '0.07' });
     const row = await stored(invoice);
     expect(ingested).toMatchObject({ outcome: 'ingested', version: 1, lines: invoice.lines.length + 1 });
-    expect(Number(ingested.total)).toBe(Number(row.amount));
+    expect(parseDecimal(ingested.total).equals(row.amount)).toBe(true);
     const { lines } = await listCostLines(
       worker.em(),
       { period: '2025-07-01', outcome: 'unexplained' },
