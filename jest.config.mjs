@@ -15,6 +15,8 @@ const long = ['<rootDir>/test/**/*.long.test.ts'];
 const server = ['<rootDir>/test/**/*.server.test.ts'];
 
 export default {
+  // A busy machine is slow, not wrong.
+  testTimeout: 60_000,
   reporters: ['default', '<rootDir>/scripts/summaryReporter.mjs'],
   projects: [
     {

@@ -102,10 +102,13 @@ export class Migration20261122000001_cogs extends Migration {
     );
 
     this.addSql(
-      `create table "cloud_resource_events" ("id" bigserial primary key, "resource_id" uuid not null, "type" text not null, "occurred_at" timestamptz not null, "changes" jsonb not null);`,
+      `create table "cloud_resource_events" ("id" bigserial primary key, "resource_id" uuid not null, "type" text not null, "occurred_at" timestamptz not null, "attributed_at" timestamptz null, "changes" jsonb not null);`,
     );
     this.addSql(
       `create index "cloud_resource_events_history" on "cloud_resource_events" ("resource_id", "occurred_at");`,
+    );
+    this.addSql(
+      `create index "cloud_resource_events_unattributed" on public.cloud_resource_events ("resource_id") where "attributed_at" is null;`,
     );
 
     this.addSql(

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { InvalidConfiguration, readMigrationConfig, readTemporalConfig } from './config.ts';
+import { readMigrationConfig, readTemporalConfig } from './config.ts';
+import { ArcadiaError } from './domain/errors.ts';
 import { migrateDatabase } from './services/migrateDatabase.ts';
 import { connectTemporal, temporalConnection } from './temporalClient.ts';
 import { setUpTemporal } from './temporalSetup/setUpTemporal.ts';
@@ -48,6 +49,6 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  console.error(error instanceof InvalidConfiguration ? error.message : error);
+  console.error(error instanceof ArcadiaError ? error.message : error);
   process.exitCode = 1;
 }

@@ -5,7 +5,8 @@ import { createHttpTerminator } from 'http-terminator';
 import { createApp } from './api/app.ts';
 import { forgetOldKeys } from './api/idempotency.ts';
 import { createMetrics, createMetricsServer } from './api/metrics.ts';
-import { InvalidConfiguration, readApiConfig } from './config.ts';
+import { readApiConfig } from './config.ts';
+import { ArcadiaError } from './domain/errors.ts';
 import { createLog } from './logging.ts';
 import { startOrm } from './orm.ts';
 import { refuseUnsafeDatabaseRole } from './services/refuseUnsafeDatabaseRole.ts';
@@ -83,6 +84,6 @@ function listening(target: Server): Promise<number> {
 try {
   await main();
 } catch (error) {
-  console.error(error instanceof InvalidConfiguration ? error.message : error);
+  console.error(error instanceof ArcadiaError ? error.message : error);
   process.exit(1);
 }

@@ -4,10 +4,12 @@ import { Command, InvalidArgumentError } from 'commander';
 import { TranslateFailures } from './activities/failures.ts';
 import { createActivities } from './activities/index.ts';
 import { KeepAlive } from './activities/keepAlive.ts';
-import { InvalidConfiguration, readWorkerConfig } from './config.ts';
+import { readWorkerConfig } from './config.ts';
+import { ArcadiaError } from './domain/errors.ts';
 import { createLog } from './logging.ts';
 import { startOrm } from './orm.ts';
 import { configuredProviders } from './providers/configuredProviders.ts';
+import { refuseUnsafeDatabaseRole } from './services/refuseUnsafeDatabaseRole.ts';
 import { temporalConnection } from './temporalClient.ts';
 import { allTaskQueues, type TaskQueue } from './workflows/taskQueues.ts';
 
@@ -40,6 +42,7 @@ async function main(): Promise<void> {
   });
 
   const orm = await startOrm({ url: config.DATABASE_URL, poolSize: config.DATABASE_POOL_SIZE });
+  await refuseUnsafeDatabaseRole(orm);
   const pool = await orm.em.getConnection().getNativeClient();
   const { connectionOptions, namespace } = temporalConnection(config);
   const connection = await NativeConnection.connect(connectionOptions);
@@ -91,6 +94,6 @@ function parseQueues(text: string): TaskQueue[] {
 try {
   await main();
 } catch (error) {
-  console.error(error instanceof InvalidConfiguration ? error.message : error);
+  console.error(error instanceof ArcadiaError ? error.message : error);
   process.exitCode = 1;
 }

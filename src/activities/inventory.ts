@@ -73,10 +73,9 @@ export function createInventoryActivities(dependencies: ActivityDependencies) {
     },
 
     /** @returns how many cost lines moved because of what was found since */
-    async reattributeLines(input: { provider: string; changedSince: string }): Promise<number> {
+    async reattributeLines(input: { provider: string }): Promise<number> {
       return reattributeCostLines(systemEntityManager(dependencies), {
         provider: input.provider,
-        changedSince: new Date(input.changedSince),
         now: new Date(),
         cause: activityInfo().workflowExecution?.workflowId ?? 'inventory',
       });

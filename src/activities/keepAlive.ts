@@ -1,4 +1,4 @@
-import { Context, heartbeat } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 
 /** A few beats may be lost before the heartbeat time-out of 30 seconds (src/workflows/activityOptions.ts). */
@@ -9,8 +9,9 @@ const progressOf = new WeakMap<Context, unknown>();
 
 /** Shows operators how far the running activity is, in the Temporal Web UI. */
 export function reportProgress(progress: unknown): void {
-  progressOf.set(Context.current(), progress);
-  heartbeat(progress);
+  const context = Context.current();
+  progressOf.set(context, progress);
+  context.heartbeat(progress);
 }
 
 /**
@@ -22,7 +23,8 @@ export class KeepAlive implements ActivityInboundCallsInterceptor {
     input: ActivityExecuteInput,
     next: Next<ActivityInboundCallsInterceptor, 'execute'>,
   ): Promise<unknown> {
-    const beat = setInterval(() => heartbeat(progressOf.get(Context.current())), beatEveryMs);
+    const context = Context.current();
+    const beat = setInterval(() => context.heartbeat(progressOf.get(context)), beatEveryMs);
     try {
       return await next(input);
     } finally {

@@ -218,7 +218,7 @@ export const invoiceRoutes: readonly Route[] = [
       });
       const run = await callTemporal(api, (client) =>
         startIngest(client, row, {
-          difference: body.difference,
+          difference: toAmount(body.difference),
           reason: body.reason,
           actor: caller.subject,
           requestId,

@@ -16,7 +16,7 @@ export const CloudInvoiceVersion = defineEntity({
     amount: p.decimal().columnType('numeric'),
     currency: p.text(),
     lineCount: p.integer(),
-    /** SHA-256 over the stated amount and every stored line; equal checksums are equal invoices. */
+    /** SHA-256 over the provider's lines in their order; equal checksums are equal lines. */
     checksum: p.text(),
     /** The part of `amount` that no line of the provider explains, accepted by an operator. */
     acceptedDifference: p.decimal().columnType('numeric').nullable(),

@@ -12,12 +12,21 @@ export const CloudResourceEvent = defineEntity({
   tableName: 'cloud_resource_events',
   rowLevelSecurity: 'force',
   policies: platformOnly,
-  indexes: [{ name: 'cloud_resource_events_history', properties: ['resource', 'occurredAt'] }],
+  indexes: [
+    { name: 'cloud_resource_events_history', properties: ['resource', 'occurredAt'] },
+    {
+      name: 'cloud_resource_events_unattributed',
+      expression: (columns, table, name) =>
+        `create index "${name}" on ${table} ("${columns.resource}") where "${columns.attributedAt}" is null`,
+    },
+  ],
   properties: {
     id: p.bigint().primary().autoincrement(),
     resource: p.manyToOne(CloudResource).mapToPk(),
     type: p.text().$type<ResourceEventType>(),
     occurredAt: p.datetime(),
+    /** When stored cost lines were matched again because of it; null while that is still to be done. */
+    attributedAt: p.datetime().nullable(),
     /** The columns that changed: `{ name: { from, to } }`. */
     changes: p.json().$type<{ [column: string]: { from: JsonValue; to: JsonValue } }>(),
   },

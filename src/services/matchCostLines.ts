@@ -98,16 +98,16 @@ export async function lockAttribution(em: EntityManager, how: 'shared' | 'exclus
 }
 
 /**
- * Matches again the stored lines that the resources changed since an instant may concern: those that name such a resource's id or
- * one of its names, and those that are attributed to it. Every line whose outcome, resource or candidates change leaves a row in
- * `cloud_attribution_changes`; a reason that alone reads differently now is only brought up to date. Matching depends only on what is stored, so running it again changes nothing.
+ * Matches again the stored lines that resources with events not yet looked at may concern: those that name such a resource's id or
+ * one of its names, and those that are attributed to it. Every line whose outcome or resource changes leaves a row in
+ * `cloud_attribution_changes`. The events are ticked off in the same transaction, so that nothing is forgotten whichever run is cut
+ * short, and matching depends only on what is stored, so running it again changes nothing.
  * @returns how many lines changed
  */
 export async function reattributeCostLines(
   em: EntityManager,
   input: {
     readonly provider: string;
-    readonly changedSince: Date;
     readonly now: Date;
     readonly cause: string;
   },
@@ -115,11 +115,16 @@ export async function reattributeCostLines(
   return em.transactional(async (transaction) => {
     await lockAttribution(transaction, 'exclusive');
     const [row] = await transaction.execute<{ changed: number }[]>(
-      `with changed_resource as (
-         select distinct event.resource_id as id, resource.external_id
-         from cloud_resource_events event
-         join cloud_resources resource on resource.id = event.resource_id
-         where resource.provider = ? and event.occurred_at >= ? and event.type <> 'moved'
+      `with pending as (
+         update cloud_resource_events event set attributed_at = ?
+         from cloud_resources resource
+         where resource.id = event.resource_id and resource.provider = ? and event.attributed_at is null
+         returning event.resource_id, event.type
+       ),
+       changed_resource as (
+         select distinct resource.id, resource.external_id
+         from pending join cloud_resources resource on resource.id = pending.resource_id
+         where pending.type <> 'moved'
        ),
        concerned as (
          select line.id from cloud_cost_lines line join changed_resource on changed_resource.id = line.resource_id
@@ -168,7 +173,7 @@ export async function reattributeCostLines(
          returning 1
        )
        select count(*)::int as changed from logged`,
-      [input.provider, input.changedSince, input.provider, input.now, input.cause],
+      [input.now, input.provider, input.provider, input.now, input.cause],
     );
     return row?.changed ?? 0;
   });

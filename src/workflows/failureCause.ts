@@ -18,8 +18,8 @@ export function failureCause(error: unknown): FailureCause {
     return {
       code: cause.type ?? 'unexpected_error',
       message: cause.message,
-      context: cause.details?.[0] ?? null,
+      context: cause.details?.[0] ?? {},
     };
   }
-  return { code: 'activity_timed_out', message: cause?.message ?? error.message, context: null };
+  return { code: 'activity_timed_out', message: cause?.message ?? error.message, context: {} };
 }

@@ -46,10 +46,7 @@ export async function ingestInvoice(input: IngestInvoiceInput): Promise<IngestIn
         summaryAmount: summary.amount,
       });
       if (!verdict.agrees && !isAccepted(input, verdict)) {
-        return await hold(
-          { code: verdict.code, message: verdict.message, context: null },
-          verdict.difference,
-        );
+        return await hold({ code: verdict.code, message: verdict.message, context: {} }, verdict.difference);
       }
       return await store(staged, stagedItems, verdict);
     } catch (error) {

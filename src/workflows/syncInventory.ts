@@ -46,7 +46,6 @@ export async function syncInventory(input: SyncInventoryInput): Promise<SyncInve
   enterPhase('attributing', 'Matching stored cost lines with what was found');
   const reattributed = await databaseActivities.reattributeLines({
     provider: input.provider,
-    changedSince: startedAt,
   });
 
   enterPhase('done', results.map(describe).join('\n'));

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
+  countIngested,
   expectUnderWay,
   expectWholeBooks,
   expectWholeDiscovery,
@@ -25,7 +26,7 @@ describe('a crash of PostgreSQL', () => {
       await untilIngested(stack, 20);
       const hold = await holdStores(stack, 'before_lines');
       const staged = await hold.untilWaiting(3);
-      expectUnderWay(await untilIngested(stack, 20));
+      expectUnderWay(await countIngested(stack));
       await stack.postgres.end('SIGQUIT');
       await stack.postgres.start();
       await expectWholeDiscovery(stack);

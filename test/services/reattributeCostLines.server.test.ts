@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { reattributeCostLines } from '../../src/services/matchCostLines.ts';
+import { recordInventory } from '../../src/services/recordInventory.ts';
 import { attributions, type Bill, ingest, openWorld, resource, sync, type World } from './world.ts';
 
 const droplet = (externalId: string, name: string) => resource({ externalId, name });
@@ -73,12 +74,28 @@ describe('re-attribution', () => {
   it('changes nothing, and writes nothing down, when it runs again', async () => {
     const provider = 'again';
     await ingest(world, april(provider, { name: 'web' }));
-    const changedSince = new Date('2026-03-01T00:00:00Z');
     await sync(world, { provider, at: '2026-03-01T00:00:00Z', resources: [droplet('101', 'web')] });
     const before = [await attributions(world, provider), await changes(provider)];
-    const again = { provider, changedSince, now: new Date('2026-05-11T00:00:00Z'), cause: 'again' };
+    await world.em().execute('update cloud_resource_events set attributed_at = null');
+    const again = { provider, now: new Date('2026-05-11T00:00:00Z'), cause: 'again' };
     expect(await reattributeCostLines(world.em(), again)).toBe(0);
     expect([await attributions(world, provider), await changes(provider)]).toEqual(before);
+  });
+
+  it('forgets nothing that a sync found before it was cut short', async () => {
+    const provider = 'cut';
+    await ingest(world, april(provider, { name: 'web' }));
+    await recordInventory(world.em(), {
+      provider,
+      kind: 'droplet',
+      listedAt: new Date('2026-03-01T00:00:00Z'),
+      resources: [droplet('101', 'web')],
+    });
+    const later = { provider, at: '2026-03-01T01:00:00Z', resources: [droplet('101', 'web')] };
+    expect(await sync(world, later)).toBe(1);
+    expect(await attributions(world, provider)).toMatchObject([
+      { outcome: 'matched_by_name', resource: '101' },
+    ]);
   });
 
   it('leaves a line with its resource when that is renamed or gone afterwards', async () => {

@@ -128,7 +128,7 @@ export async function sync(
   const { provider, kind = 'droplet', resources } = listing;
   const listedAt = new Date(listing.at);
   await recordInventory(world.em(), { provider, kind, listedAt, resources });
-  return reattributeCostLines(world.em(), { provider, changedSince: listedAt, now: listedAt, cause: 'sync' });
+  return reattributeCostLines(world.em(), { provider, now: listedAt, cause: 'sync' });
 }
 
 /** How a line of the version in force is attributed; resources by their provider's id. */

@@ -6,12 +6,20 @@ export interface Killable {
   start(): Promise<void>;
   /** Sends a signal and waits for the end. @returns the exit code, or the signal that ended it */
   end(signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT' | 'SIGQUIT'): Promise<number | string>;
+  /** Has it stand still, as on a machine that is out of reach. */
+  freeze(): void;
+  thaw(): void;
   /** Ends it in good order, where it runs. */
   stop(): Promise<void>;
 }
 
 export function killable(startProgram: () => Promise<Program>): Killable {
   let running: Program | undefined;
+  function signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    if (running === undefined) throw new Error('there is no process');
+    process.kill(running.pid, name);
+  }
+
   return {
     async start() {
       running ??= await startProgram();
@@ -25,6 +33,8 @@ export function killable(startProgram: () => Promise<Program>): Killable {
       if (typeof end !== 'number' && typeof end !== 'string') throw new Error('nobody knows how it ended');
       return end;
     },
+    freeze: () => signal('SIGSTOP'),
+    thaw: () => signal('SIGCONT'),
     async stop() {
       const program = running;
       running = undefined;

@@ -61,6 +61,16 @@ export async function expectWholeBooks(stack: KillableStack): Promise<void> {
   ).toEqual([{ lines: 0, items: 0, stored: invoices.flatMap((invoice) => invoice.lines).length }]);
 }
 
+/** What the provider answered was put to use: no document was asked for again after it had come. */
+export function expectEachDocumentReadOnce({ simulator }: KillableStack): void {
+  const { account, requests } = simulator.state;
+  const answered = requests.entries.filter(({ status }) => status === 200).map(({ path }) => path);
+  for (const { uuid } of account.invoices) {
+    const documents = ['', '/csv', '/summary'].map((part) => `/v2/customers/my/invoices/${uuid}${part}`);
+    expect(answered.filter((path) => documents.includes(path)).sort()).toEqual(documents);
+  }
+}
+
 /** The discovery, that survived it all too, counts the same. */
 export async function expectWholeDiscovery(stack: KillableStack): Promise<void> {
   expect(await stack.discoveryResult()).toMatchObject({

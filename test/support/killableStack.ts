@@ -32,6 +32,8 @@ export interface KillableStackOptions {
 export interface KillableStack {
   readonly simulator: Simulator;
   readonly worker: Killable;
+  /** A second one, not started yet. */
+  readonly otherWorker: Killable;
   readonly postgres: Killable;
   readonly temporal: Killable;
   /** A new connection of the superuser, whom row level security does not bind. */
@@ -87,18 +89,19 @@ export async function startKillableStack(options: KillableStackOptions = {}): Pr
       runFolder,
     }),
   );
-  const worker = killable(() =>
-    startWorker(path.join(folder, 'worker.log'), {
-      DATABASE_URL: connectionUrl(adminUrl, database, roles.appRole, password),
-      TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`,
-      DIGITALOCEAN_TOKEN: simulator.token,
-      DIGITALOCEAN_API_URL: apiUrl,
-    }),
-  );
+  const configuration = {
+    DATABASE_URL: connectionUrl(adminUrl, database, roles.appRole, password),
+    TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`,
+    DIGITALOCEAN_TOKEN: simulator.token,
+    DIGITALOCEAN_API_URL: apiUrl,
+  };
+  const worker = killable(() => startWorker(path.join(folder, 'worker.log'), configuration));
+  const otherWorker = killable(() => startWorker(path.join(folder, 'otherWorker.log'), configuration));
 
   const stack: KillableStack = {
     simulator,
     worker,
+    otherWorker,
     postgres,
     temporal,
     async connect() {
@@ -140,7 +143,7 @@ export async function startKillableStack(options: KillableStackOptions = {}): Pr
       }
     },
     async stop() {
-      await Promise.all([worker, temporal, postgres].map((part) => part.stop()));
+      await Promise.all([worker, otherWorker, temporal, postgres].map((part) => part.stop()));
       await simulator.close();
       await rm(folder, { recursive: true, force: true });
     },

@@ -106,6 +106,6 @@ let isInstalled = false;
 /** Attempts that fail on purpose are no news. */
 export function installQuietRuntime(): void {
   if (isInstalled) return;
-  Runtime.install({ logger: quiet });
+  Runtime.install({ logger: quiet, telemetryOptions: { logging: { filter: 'ERROR' } } });
   isInstalled = true;
 }

@@ -1,0 +1,95 @@
+import { writeFile } from 'node:fs/promises';
+import type { Client } from '@temporalio/client';
+import { type Simulator, startSimulator } from '../../dev/simulator/simulator.ts';
+import { schedulesFor } from '../../src/schedules.ts';
+import { workflowIds } from '../../src/workflows/ids.ts';
+import { taskQueues } from '../../src/workflows/taskQueues.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { startTestServers } from '../support/servers.ts';
+import { invoiceOf, keepNewestInvoices, simulatedProvider } from '../support/simulator.ts';
+import { historyToPlain } from '../support/workflowHistory.ts';
+import { startTestWorker } from '../support/worker.ts';
+
+/**
+ * Records one real run of each workflow beside this file, for test/workflows/replay.test.ts. Run it when a workflow is new; where
+ * one changes, add a history and keep the old ones: runs like them may still be open.
+ */
+async function recordHistories(): Promise<void> {
+  const servers = await startTestServers();
+  const database = await createTestDatabase();
+  const simulator = await startSimulator();
+  keepNewestInvoices(simulator.state.account, 3);
+  const worker = await startTestWorker({
+    appUrl: database.appUrl,
+    providers: [simulatedProvider(simulator)],
+    namespace: 'histories',
+  });
+  try {
+    await runEach(simulator, worker.client);
+  } finally {
+    await worker.stop();
+    await simulator.close();
+    await database.drop();
+    await servers.stop();
+  }
+}
+
+async function runEach(simulator: Simulator, client: Client): Promise<void> {
+  const launches = schedulesFor('digitalocean').map((schedule) => schedule.launch);
+  for (const launch of launches) {
+    await run('launch', { workflowId: `launch:${launch.workflowId}`, args: [launch] });
+    await client.workflow.getHandle(launch.workflowId).result();
+  }
+  await save('launch', `launch:${workflowIds.snapshotBalance()}`);
+  await save('snapshotBalance', workflowIds.snapshotBalance());
+  await save('syncInventory-fast', workflowIds.syncInventory('fast'));
+  await save('syncInventory-full', workflowIds.syncInventory('full'));
+  await save('syncInventory-slow', workflowIds.syncInventory('slow'));
+  await save('discoverInvoices', workflowIds.discoverInvoices());
+  const { uuid } = invoiceOf(simulator.state.account, '2026-04');
+  await save('ingestInvoice', workflowIds.ingestInvoice('digitalocean', uuid));
+
+  simulator.faults.add({ match: { path: '/volumes$' }, fault: { kind: 'html_page' } });
+  await run('syncInventory', {
+    workflowId: workflowIds.syncInventory('fast'),
+    args: [{ provider: 'digitalocean', speed: 'fast' }],
+  });
+  await save('syncInventory-unknown', workflowIds.syncInventory('fast'));
+
+  const held = invoiceOf(simulator.state.account, '2026-02');
+  held.lines.splice(0, 1);
+  const ingest = {
+    workflowId: workflowIds.ingestInvoice('digitalocean', held.uuid),
+    args: [{ provider: 'digitalocean', invoiceUuid: held.uuid }],
+  };
+  await run('ingestInvoice', ingest);
+  await save('ingestInvoice-held', ingest.workflowId);
+
+  simulator.faults.add({ fault: { kind: 'truncated_csv' } });
+  await run('ingestInvoice', ingest);
+  await save('ingestInvoice-unreadable', ingest.workflowId);
+
+  function run(workflow: string, options: { workflowId: string; args: readonly unknown[] }): Promise<unknown> {
+    return client.workflow.execute(workflow, {
+      taskQueue: taskQueues.billing,
+      workflowId: options.workflowId,
+      args: [...options.args],
+    });
+  }
+
+  async function save(name: string, workflowId: string): Promise<void> {
+    const history = await client.workflow.getHandle(workflowId).fetchHistory();
+    const plain = JSON.stringify(historyToPlain(history), withoutThisMachine, 1);
+    await writeFile(new URL(`${name}.json`, import.meta.url), `${plain}\n`);
+    console.log(`${name}: ${history.events?.length ?? 0} events`);
+  }
+}
+
+/** Process, host and folders of whoever recorded it are nobody's business. */
+function withoutThisMachine(key: string, value: unknown): unknown {
+  if (key === 'identity') return 'worker';
+  if (key === 'stackTrace') return '';
+  return value;
+}
+
+await recordHistories();

@@ -1,0 +1,44 @@
+import { describe, expect, it } from '@jest/globals';
+import { syncSpeeds } from '../../src/domain/resourceKind.ts';
+import { workflowIds } from '../../src/workflows/ids.ts';
+import * as workflows from '../../src/workflows/index.ts';
+import { searchAttributes, searchAttributeTypes } from '../../src/workflows/searchAttributes.ts';
+import { allTaskQueues, syncQueues } from '../../src/workflows/taskQueues.ts';
+
+describe('the names that operators see', () => {
+  it('builds ids from business facts', () => {
+    expect(syncSpeeds.map(workflowIds.syncInventory)).toEqual([
+      'sync-inventory:fast',
+      'sync-inventory:full',
+      'sync-inventory:slow',
+    ]);
+    expect(workflowIds.snapshotBalance()).toBe('snapshot-balance');
+    expect(workflowIds.discoverInvoices()).toBe('discover-invoices');
+    expect(workflowIds.ingestInvoice('digitalocean', 'a-b')).toBe('ingest-invoice:digitalocean:a-b');
+  });
+
+  it('serves each speed of the sync by a task queue of its own, and billing by another', () => {
+    expect(syncQueues).toEqual({
+      fast: 'cloud-sync-fast',
+      full: 'cloud-sync-full',
+      slow: 'cloud-sync-slow',
+    });
+    expect(allTaskQueues).toEqual([...Object.values(syncQueues), 'cloud-billing']);
+  });
+
+  it('exports each workflow under the name that schedules and the API start', () => {
+    expect(Object.keys(workflows).toSorted()).toEqual([
+      'discoverInvoices',
+      'ingestInvoice',
+      'launch',
+      'snapshotBalance',
+      'syncInventory',
+    ]);
+  });
+
+  it('declares to the namespace every search attribute that a workflow sets, with its type', () => {
+    const keys = Object.values(searchAttributes).map(({ name, type }) => [name, type.toLowerCase()]);
+    const declared = Object.entries(searchAttributeTypes).map(([name, type]) => [name, type.toLowerCase()]);
+    expect(keys.toSorted()).toEqual(declared.toSorted());
+  });
+});
