@@ -29,7 +29,10 @@ const onStderr = {
 const supervisor = createSupervisor((line) => process.stderr.write(`${line}\n`));
 supervisor.stopOnSignals();
 try {
-  await main();
+  const findings = await main();
+  // After the last word of every part, so that it is the last line whichever stream is read.
+  await supervisor.stop();
+  if (once && json) process.stdout.write(`${JSON.stringify(toJson(findings))}\n`);
 } catch (error) {
   process.stderr.write(`\n${explain(error)}\n`);
   process.exitCode = 1;
@@ -37,7 +40,8 @@ try {
   await supervisor.stop();
 }
 
-async function main(): Promise<void> {
+/** @returns what the journey found, at once where it is run once; else only a crash ends it */
+async function main(): Promise<JourneyFindings> {
   const settings = readLocalSettings();
   await claimRunFolder(path.join(settings.dataFolder, 'run'));
   const secrets = await localSecrets(settings.dataFolder);
@@ -80,8 +84,9 @@ async function main(): Promise<void> {
   await tasks.run();
 
   if (!json) process.stdout.write(summary({ stack, findings, jwtSecret, staysUp: !once }));
+  if (once) return findings;
   if (json) process.stdout.write(`${JSON.stringify(toJson(findings))}\n`);
-  if (!once) await supervisor.crashed;
+  return supervisor.crashed;
 }
 
 /** A part that ends while a step waits for it fails that step, with the end of the part's log. */

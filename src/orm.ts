@@ -14,6 +14,12 @@ export interface OrmSettings {
   readonly statementTimeoutMs?: number;
 }
 
+/**
+ * A transaction whose process is silent for that long is rolled back: the process stands still or is out of reach, and the rows that
+ * it has locked are needed by whoever does its work now. As long as the heartbeat time-out of activities.
+ */
+const abandonedAfterMs = 30_000;
+
 /** Starts MikroORM; the only place that does. It connects on the first query. */
 export function startOrm(settings: OrmSettings): Promise<MikroORM> {
   const options: Options = {
@@ -22,7 +28,11 @@ export function startOrm(settings: OrmSettings): Promise<MikroORM> {
     extensions: [Migrator],
     forceUtcTimezone: true,
     pool: { max: settings.poolSize ?? 10 },
-    driverOptions: { statement_timeout: settings.statementTimeoutMs ?? 0, application_name: 'arcadia-cloud' },
+    driverOptions: {
+      statement_timeout: settings.statementTimeoutMs ?? 0,
+      idle_in_transaction_session_timeout: abandonedAfterMs,
+      application_name: 'arcadia-cloud',
+    },
     schemaGenerator: { skipTables: unmanagedTables },
     migrations: {
       path: fileURLToPath(new URL('../migrations', import.meta.url)),
