@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM, type Options } from '@mikro-orm/postgresql';
+import { giveBackBrokenConnections } from './brokenConnections.ts';
 import { entities } from './entities/index.ts';
 
 /** The tables that MikroORM does not manage: their migrations are written by hand. */
@@ -32,6 +33,7 @@ export function startOrm(settings: OrmSettings): Promise<MikroORM> {
       statement_timeout: settings.statementTimeoutMs ?? 0,
       idle_in_transaction_session_timeout: abandonedAfterMs,
       application_name: 'arcadia-cloud',
+      onPoolCreated: giveBackBrokenConnections,
     },
     schemaGenerator: { skipTables: unmanagedTables },
     migrations: {

@@ -12,7 +12,7 @@ import {
   recordDiscovery,
   type WaitingInvoice,
 } from '../services/recordDiscovery.ts';
-import { summariseInvoiceLines } from '../services/stageInvoice.ts';
+import { discardAbandonedStages, summariseInvoiceLines } from '../services/stageInvoice.ts';
 import type { SnapshotBalanceResult } from '../workflows/messages.ts';
 import { type ActivityDependencies, providerNamed, systemEntityManager } from './dependencies.ts';
 import { reportProgress } from './keepAlive.ts';
@@ -35,7 +35,7 @@ export function createBillingActivities(dependencies: ActivityDependencies) {
       };
     },
 
-    /** Reads the whole billing history and the invoices' months, and records a header for each invoice. */
+    /** Reads the whole billing history and the invoices' months, and records a header for each invoice; tidies the stage. */
     async recordBillingHistory(input: {
       provider: string;
     }): Promise<DiscoveryCounts & { entries: number; unknownTypes: number }> {
@@ -49,6 +49,7 @@ export function createBillingActivities(dependencies: ActivityDependencies) {
         history,
         periods,
       });
+      await discardAbandonedStages(dependencies.pool);
       return {
         entries: history.length,
         unknownTypes: history.filter((entry) => entry.type === 'unknown').length,

@@ -64,12 +64,20 @@ export async function stageInvoiceItems(
   return { items, total: total.toFixed() };
 }
 
-/** Empties the stage of one ingest, and of those that never came to an end. */
+const stageTables = ['cloud_cost_line_stage', 'cloud_invoice_item_stage'];
+
+/** Empties the stage of one ingest. */
 export async function discardStage(pool: Pool, stageId: string): Promise<void> {
-  for (const table of ['cloud_cost_line_stage', 'cloud_invoice_item_stage']) {
-    await pool.query(`delete from ${table} where stage_id = $1 or staged_at < now() - interval '7 days'`, [
-      stageId,
-    ]);
+  for (const table of stageTables) await pool.query(`delete from ${table} where stage_id = $1`, [stageId]);
+}
+
+/**
+ * Empties the stages of ingests that never came to an end, and what a worker staged that had stood still while another did its work.
+ * An ingest that still wants its stage after a week stages again.
+ */
+export async function discardAbandonedStages(pool: Pool): Promise<void> {
+  for (const table of stageTables) {
+    await pool.query(`delete from ${table} where staged_at < now() - interval '7 days'`);
   }
 }
 

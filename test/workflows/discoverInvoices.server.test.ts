@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { restateInvoice } from '../../dev/simulator/restatement.ts';
 import { type Simulator, startSimulator } from '../../dev/simulator/simulator.ts';
@@ -228,6 +229,7 @@ describe('discoverInvoices on the golden account', () => {
         if (closeTime !== undefined) spans.push({ start: startTime.getTime(), end: closeTime.getTime() });
       }
       if (spans.length >= expected) return spans;
+      await delay(100);
     }
   }
 });

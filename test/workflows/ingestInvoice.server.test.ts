@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { FaultRuleInput } from '../../dev/simulator/faults.ts';
 import type { Invoice } from '../../dev/simulator/invoice.ts';
@@ -134,7 +135,7 @@ describe('ingestInvoice', () => {
       expect(row.error?.code).toBe(held.problem);
       expect(row.error?.message).not.toBe('');
       expect(await shown(invoice)).toEqual({ phase: 'held', problem: held.problem, period: `${month}-01` });
-      expect(await stageRows()).toBe(0);
+      expect(await stageRows('cloud_cost_line_stage', 'cloud_invoice_item_stage')).toBe(0);
 
       simulator.faults.clear();
       expect(await ingest(invoice)).toMatchObject({ outcome: 'ingested', version: 1, problem: null });
@@ -144,7 +145,7 @@ describe('ingestInvoice', () => {
         heldDifference: null,
       });
       expect(await shown(invoice)).toEqual({ phase: 'done', problem: undefined, period: `${month}-01` });
-      expect(await stageRows()).toBe(0);
+      expect(await stageRows('cloud_cost_line_stage', 'cloud_invoice_item_stage')).toBe(0);
     },
   );
 
@@ -237,6 +238,16 @@ describe('ingestInvoice', () => {
     expect(await stored(invoice)).toEqual(first);
   });
 
+  it('stages again where the database lost the stage before the lines were stored', async () => {
+    const invoice = monthWith('2024-10', '/summary', { fault: { kind: 'stall', ms: 1_000 } });
+    const ingested = ingest(invoice);
+    while ((await stageRows('cloud_cost_line_stage')) === 0) await delay(50);
+    await worker.em().execute('delete from cloud_cost_line_stage');
+    expect(await ingested).toMatchObject({ outcome: 'ingested', lines: invoice.lines.length });
+    const asked = `GET /v2/customers/my/invoices/${invoice.uuid}/csv`;
+    expect(simulator.state.requests.count(asked)).toBe(2);
+  });
+
   it('fails for good, and holds nothing, where the invoice was never discovered', async () => {
     await expect(
       ingest({ ...invoiceOf(simulator.state.account, '2024-11'), uuid: 'unheard-of' }),
@@ -257,12 +268,14 @@ describe('ingestInvoice', () => {
     });
   }
 
-  async function stageRows(): Promise<number> {
-    const [row] = await worker
-      .em()
-      .execute<{ rows: number }[]>(
-        `select (select count(*) from cloud_cost_line_stage)::int + (select count(*) from cloud_invoice_item_stage)::int as rows`,
-      );
-    return row?.rows ?? -1;
+  async function stageRows(...tables: string[]): Promise<number> {
+    let rows = 0;
+    for (const table of tables) {
+      const [row] = await worker
+        .em()
+        .execute<{ rows: number }[]>(`select count(*)::int as rows from ${table}`);
+      rows += row?.rows ?? 0;
+    }
+    return rows;
   }
 });
