@@ -5,7 +5,7 @@ import { ArcadiaError } from '../src/domain/errors.ts';
 /** What `npm start` runs itself and what it finds elsewhere, decided by the environment alone. */
 export interface LocalSettings {
   readonly root: string;
-  /** Where this machine's data, logs and secrets are kept; a real account's apart from the simulator's. */
+  /** Where this instance's data, logs and secrets are kept, absolute; a real account's apart from the simulator's. */
   readonly dataFolder: string;
   readonly ports: {
     readonly api: number;
@@ -40,7 +40,9 @@ export function readLocalSettings(environment: NodeJS.ProcessEnv = process.env):
   const port = (variable: string, fallback: number) => readPort(environment, variable, fallback);
   return {
     root,
-    dataFolder: path.join(root, '.data', ...(digitalOceanToken === null ? [] : ['live'])),
+    dataFolder: path.resolve(
+      environment['DATA_FOLDER'] || path.join(root, '.data', ...(digitalOceanToken === null ? [] : ['live'])),
+    ),
     ports: {
       api: port('API_PORT', 4005),
       apiMetrics: port('METRICS_PORT', 9464),

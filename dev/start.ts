@@ -84,9 +84,26 @@ async function main(): Promise<JourneyFindings> {
   await tasks.run();
 
   if (!json) process.stdout.write(summary({ stack, findings, jwtSecret, staysUp: !once }));
-  if (once) return findings;
+  if (once) {
+    if (settings.digitalOceanToken === null) assertAllIngested(findings);
+    return findings;
+  }
   if (json) process.stdout.write(`${JSON.stringify(toJson(findings))}\n`);
   return supervisor.crashed;
+}
+
+/**
+ * In the simulator's account everything adds up; in a real one an invoice may rightly be held.
+ * @throws ArcadiaError `invoices_not_ingested`
+ */
+function assertAllIngested({ invoices, ingested, held }: JourneyFindings): void {
+  if (invoices > 0 && ingested === invoices && held === 0) return;
+  throw new ArcadiaError(
+    'invoices_not_ingested',
+    `Of the simulator's ${invoices} invoices ${ingested} are ingested and ${held} are held, but all must be ingested. ` +
+      'Start again without --once to see why: GET /api/v1/billing/invoices gives each one its error.',
+    { context: { invoices, ingested, held } },
+  );
 }
 
 /** A part that ends while a step waits for it fails that step, with the end of the part's log. */

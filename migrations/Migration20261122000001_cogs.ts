@@ -48,7 +48,7 @@ export class Migration20261122000001_cogs extends Migration {
     );
 
     this.addSql(
-      `create table "cloud_invoice_versions" ("id" uuid not null default gen_random_uuid(), "invoice_id" uuid not null, "version" int not null, "amount" numeric not null, "currency" text not null, "line_count" int not null, "checksum" text not null, "accepted_difference" numeric null, "ingested_at" timestamptz not null, "superseded_at" timestamptz null, primary key ("id"));`,
+      `create table "cloud_invoice_versions" ("id" uuid not null default gen_random_uuid(), "invoice_id" uuid not null, "version" int not null, "amount" numeric not null, "currency" text not null, "line_count" int not null, "checksum" text not null, "items_checksum" text not null, "accepted_code" text null, "accepted_found" numeric null, "accepted_difference" numeric null, "ingested_at" timestamptz not null, "superseded_at" timestamptz null, primary key ("id"));`,
     );
     this.addSql(
       `alter table "cloud_invoice_versions" add constraint "cloud_invoice_versions_identity" unique ("invoice_id", "version");`,

@@ -46,7 +46,8 @@ const temporal = {
 
 const workerSchema = z.object({
   DATABASE_URL: databaseUrl,
-  DATABASE_POOL_SIZE: count.default(20),
+  /** Of these, half at most are held by activities; the limiter needs some too. */
+  DATABASE_POOL_SIZE: count.refine((size) => size >= 4, 'expected at least 4').default(20),
   ...temporal,
   LOG_LEVEL: logLevel,
   METRICS_HOST: text.default('127.0.0.1'),

@@ -4,6 +4,9 @@ import { workflowIds } from './workflows/ids.ts';
 import type { LaunchInput } from './workflows/messages.ts';
 import { syncQueues, taskQueues } from './workflows/taskQueues.ts';
 
+/** A discovery that has not ended by then is ended, whoever started it: the next one goes on where it stopped. */
+export const discoveryTimeoutMinutes = 20 * 60;
+
 /** When something starts by itself. Times are UTC. */
 export interface ScheduleDefinition {
   readonly id: string;
@@ -48,7 +51,7 @@ export function schedulesFor(provider: string): readonly ScheduleDefinition[] {
         taskQueue: taskQueues.billing,
         summary: `Discover and ingest the invoices of ${provider}`,
         input: { provider },
-        timeoutMinutes: 20 * 60,
+        timeoutMinutes: discoveryTimeoutMinutes,
       },
       note: 'Finds new, restated and held invoices daily, and ingests them',
     },

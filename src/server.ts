@@ -12,8 +12,10 @@ import { startOrm } from './orm.ts';
 import { refuseUnsafeDatabaseRole } from './services/refuseUnsafeDatabaseRole.ts';
 import { connectTemporal } from './temporalClient.ts';
 
-/** No request may hold a connection longer. */
-const statementTimeoutMs = 15_000;
+/** PostgreSQL itself ends a statement that runs longer. */
+const statementTimeoutMs = 10_000;
+/** A connection that says nothing for longer is given up, so that each request is answered though PostgreSQL stands still. */
+const silenceTimeoutMs = statementTimeoutMs + 2_000;
 /** Requests in flight get this long to be answered after SIGTERM. */
 const drainMilliseconds = 30_000;
 const cleaningMilliseconds = 60 * 60 * 1000;
@@ -25,6 +27,7 @@ async function main(): Promise<void> {
     url: config.DATABASE_URL,
     poolSize: config.DATABASE_POOL_SIZE,
     statementTimeoutMs,
+    silenceTimeoutMs,
   });
   await refuseUnsafeDatabaseRole(orm);
 

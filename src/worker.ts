@@ -1,5 +1,4 @@
-import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { Command, InvalidArgumentError } from 'commander';
 import { TranslateFailures } from './activities/failures.ts';
 import { createActivities } from './activities/index.ts';
@@ -11,6 +10,7 @@ import { startOrm } from './orm.ts';
 import { configuredProviders } from './providers/configuredProviders.ts';
 import { refuseUnsafeDatabaseRole } from './services/refuseUnsafeDatabaseRole.ts';
 import { temporalConnection } from './temporalClient.ts';
+import { bundleWorkflows } from './workflowBundle.ts';
 import { allTaskQueues, type TaskQueue } from './workflows/taskQueues.ts';
 
 /** Serves task queues until SIGINT or SIGTERM; what is in hand is finished first, or tried again elsewhere. */
@@ -46,10 +46,7 @@ async function main(): Promise<void> {
   const pool = await orm.em.getConnection().getNativeClient();
   const { connectionOptions, namespace } = temporalConnection(config);
   const connection = await NativeConnection.connect(connectionOptions);
-  const workflowBundle = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)),
-    logger: temporalLog,
-  });
+  const workflowBundle = await bundleWorkflows(temporalLog);
   const activities = createActivities({ orm, pool, providers: configuredProviders(config, pool, log) });
   const workers = await Promise.all(
     queues.map((taskQueue) =>

@@ -61,8 +61,18 @@ const rooms: Readonly<
   },
   workflows: { values: ['workflows', 'domain'], types: ['activities', 'services'] },
   api: {
-    values: ['api', 'services', 'entities', 'domain', 'workflows', 'session.ts', 'config.ts', 'logging.ts'],
-    types: ['schedules.ts', 'orm.ts', 'temporalClient.ts'],
+    values: [
+      'api',
+      'services',
+      'entities',
+      'domain',
+      'workflows',
+      'session.ts',
+      'config.ts',
+      'logging.ts',
+      'schedules.ts',
+    ],
+    types: ['orm.ts', 'temporalClient.ts'],
   },
   temporalSetup: {
     values: ['temporalSetup', 'workflows', 'domain', 'schedules.ts'],

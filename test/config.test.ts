@@ -51,6 +51,12 @@ describe('configuration', () => {
     expect(message).toContain('DIGITALOCEAN_TOKEN: is required');
   });
 
+  it('refuses a worker a pool of connections that its activities and the limiter could not share', () => {
+    const sized = (size: string) => () => readWorkerConfig({ ...worker, DATABASE_POOL_SIZE: size });
+    expect(faultsOf(sized('3'))).toContain('DATABASE_POOL_SIZE: expected at least 4');
+    expect(sized('4')()).toMatchObject({ DATABASE_POOL_SIZE: 4 });
+  });
+
   it('never shows a secret in a fault', () => {
     const message = faultsOf(() =>
       readApiConfig({ DATABASE_URL: 'not-a-url-canary', JWT_SECRET: 'canary-too-short' }),

@@ -88,6 +88,14 @@ describe('ensureSchedules', () => {
     expect(after.map(({ info }) => info.lastUpdatedAt)).toEqual(ids.map(() => undefined));
   });
 
+  it('lets two deploys at once create a schedule once', async () => {
+    const discovery = definitions.find(({ id }) => id === 'discovery');
+    if (discovery === undefined) throw new Error('there is no schedule of the discovery');
+    await handleOf('discovery').delete();
+    const deploys = await Promise.all([outcomes([discovery]), outcomes([discovery])]);
+    expect(deploys.map((deploy) => deploy['discovery']).toSorted()).toEqual(['created', 'unchanged']);
+  });
+
   it('updates the one that differs from the table, and keeps an operator’s pause and note', async () => {
     await handleOf('discovery').pause('while the vendor investigates');
     const later = definitions.map((definition) =>

@@ -8,6 +8,7 @@ import {
   type InvoiceCursor,
   invoicesToIngest,
   markRestated,
+  type RecentInvoice,
   recentInvoices,
   recordDiscovery,
   type WaitingInvoice,
@@ -57,19 +58,26 @@ export function createBillingActivities(dependencies: ActivityDependencies) {
       };
     },
 
-    /** Reads the invoices of the newest two periods again and marks those whose lines are not what is stored, or no longer read. */
-    async findRestatedInvoices(input: { provider: string }): Promise<{ checked: number; restated: number }> {
+    /** The ingested invoices of the newest two periods that this run has not just ingested. */
+    async listRecentInvoices(input: { provider: string; ingestedBefore: string }): Promise<RecentInvoice[]> {
+      return recentInvoices(
+        systemEntityManager(dependencies),
+        input.provider,
+        new Date(input.ingestedBefore),
+      );
+    },
+
+    /** Reads an invoice again, and has it wait for an ingest where its lines are not what is stored, or no longer read. */
+    async markIfRestated(input: {
+      provider: string;
+      invoiceUuid: string;
+      checksum: string;
+    }): Promise<boolean> {
       const provider = providerNamed(dependencies, input.provider);
-      const em = systemEntityManager(dependencies);
-      const recent = await recentInvoices(em, input.provider);
-      const restated: string[] = [];
-      for (const invoice of recent) {
-        const lines = provider.invoiceLines(invoice.invoiceUuid, cancellationSignal());
-        if ((await checksumOf(invoice.invoiceUuid, lines)) !== invoice.checksum)
-          restated.push(invoice.invoiceUuid);
-      }
-      await markRestated(em, input.provider, restated);
-      return { checked: recent.length, restated: restated.length };
+      const lines = provider.invoiceLines(input.invoiceUuid, cancellationSignal());
+      if ((await checksumOf(input.invoiceUuid, lines)) === input.checksum) return false;
+      await markRestated(systemEntityManager(dependencies), input.provider, input.invoiceUuid);
+      return true;
     },
 
     async listInvoicesToIngest(input: {

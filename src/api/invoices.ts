@@ -176,7 +176,7 @@ export const invoiceRoutes: readonly Route[] = [
       if (row === null) throw notFound('invoice');
       await recordAudit(em, caller, {
         occurredAt: now,
-        action: 'cloud_invoice.ingest',
+        action: 'cloud_invoice.request_ingest',
         subjectType: 'cloud_invoice',
         subjectId: row.id,
         requestId,
@@ -204,10 +204,10 @@ export const invoiceRoutes: readonly Route[] = [
     async handle({ em, api, caller, params, body, now, requestId }) {
       const row = await readInvoice(em, params.uuid);
       if (row === null) throw notFound('invoice');
-      refuseOtherDifference(row, body.difference);
+      const held = heldDisagreement(row, body.difference);
       await recordAudit(em, caller, {
         occurredAt: now,
-        action: 'cloud_invoice.accept_difference',
+        action: 'cloud_invoice.request_acceptance',
         subjectType: 'cloud_invoice',
         subjectId: row.id,
         reason: body.reason,
@@ -218,6 +218,7 @@ export const invoiceRoutes: readonly Route[] = [
       });
       const run = await callTemporal(api, (client) =>
         startIngest(client, row, {
+          ...held,
           difference: toAmount(body.difference),
           reason: body.reason,
           actor: caller.subject,
@@ -230,10 +231,16 @@ export const invoiceRoutes: readonly Route[] = [
   }),
 ];
 
-/** @throws Problem 409 unless the invoice is held with exactly this difference */
-function refuseOtherDifference(row: CloudInvoice, difference: string): void {
+/**
+ * The disagreement for which the invoice is held.
+ * @throws Problem 409 unless it is held with exactly this difference
+ */
+function heldDisagreement(
+  row: CloudInvoice,
+  difference: string,
+): z.output<typeof disagreement> & { code: string } {
   const held = row.ingestStatus === 'held' ? row.heldDifference : null;
-  if (held == null) {
+  if (held == null || row.error == null) {
     throw new Problem(409, 'invoice_not_held', 'this invoice is not held with a difference', {
       context: { ingest_status: row.ingestStatus },
     });
@@ -248,4 +255,8 @@ function refuseOtherDifference(row: CloudInvoice, difference: string): void {
       },
     );
   }
+  return { ...disagreement.parse(row.error.context), code: row.error.code };
 }
+
+/** What the ingest noted when it held the invoice: the amount that we are asked to pay, and what the other place says. */
+const disagreement = z.object({ stated: z.string(), found: z.string() });

@@ -102,6 +102,9 @@ function isDatabaseAway(error: unknown): boolean {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (databaseIsAway.test(code)) return true;
   if (error instanceof AggregateError) return error.errors.some(isDatabaseAway);
-  const fromPool = /^(?:Connection terminated|timeout exceeded when trying to connect)/.test(error.message);
+  const fromPool =
+    /^(?:Connection terminated|timeout exceeded when trying to connect|Query read timeout)/.test(
+      error.message,
+    );
   return fromPool || (error instanceof DriverException && isDatabaseAway(error.cause));
 }

@@ -118,7 +118,8 @@ export const scheduleRoutes: readonly Route[] = [
     method: 'post',
     path: '/api/v1/schedules/:id/backfill',
     tag: 'Operators',
-    summary: 'Runs a schedule for each of its times from start to end, at most 31 days, one after the other.',
+    summary:
+      'Launches a schedule once for each of its times from start to end, at most 31 days; a launch that meets the same process running does nothing.',
     roles: ['platform_admin'],
     params: byId,
     body: z

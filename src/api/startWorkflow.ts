@@ -1,5 +1,6 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { CloudInvoice } from '../entities/cloudInvoice.ts';
+import { discoveryTimeoutMinutes } from '../schedules.ts';
 import { workflowIds } from '../workflows/ids.ts';
 import type { DiscoverInvoicesInput, IngestInvoiceInput } from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/searchAttributes.ts';
@@ -12,14 +13,16 @@ export interface StartedWorkflow {
 
 /** Starts the discovery of invoices, or meets the one that runs. */
 export async function startDiscovery(client: Client, requestedBy: string): Promise<StartedWorkflow> {
-  const input: DiscoverInvoicesInput = { provider: 'digitalocean', requestedBy };
+  const provider = 'digitalocean';
+  const input: DiscoverInvoicesInput = { provider, requestedBy };
   const handle = await client.workflow.start('discoverInvoices', {
     workflowId: workflowIds.discoverInvoices(),
     taskQueue: taskQueues.billing,
     args: [input],
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: 'Finds every invoice of DigitalOcean',
+    staticSummary: `Discover and ingest the invoices of ${provider}`,
+    workflowExecutionTimeout: `${discoveryTimeoutMinutes} minutes`,
   });
   return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
 }
@@ -47,7 +50,7 @@ export async function startIngest(
       args: [input],
       workflowIdConflictPolicy: acceptedDifference === undefined ? 'USE_EXISTING' : 'FAIL',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      staticSummary: `Ingests the ${provider} invoice of ${periodStart.slice(0, 7)}`,
+      staticSummary: `Ingest the ${provider} invoice of ${periodStart.slice(0, 7)}`,
       typedSearchAttributes: [
         { key: searchAttributes.providerInvoice, value: invoiceUuid },
         { key: searchAttributes.period, value: periodStart },

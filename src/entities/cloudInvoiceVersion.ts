@@ -1,4 +1,5 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import type { DisagreementCode } from '../domain/invoiceFaults.ts';
 import { CloudInvoice } from './cloudInvoice.ts';
 import { platformOnly } from './policies.ts';
 
@@ -18,7 +19,11 @@ export const CloudInvoiceVersion = defineEntity({
     lineCount: p.integer(),
     /** SHA-256 over the provider's lines in their order; equal checksums are equal lines. */
     checksum: p.text(),
-    /** The part of `amount` that no line of the provider explains, accepted by an operator. */
+    /** The same over the items, which carry the resource ids. */
+    itemsChecksum: p.text(),
+    /** What an operator accepted: which places disagreed, what the other one said, and the part of `amount` that no line explains. */
+    acceptedCode: p.text().$type<DisagreementCode>().nullable(),
+    acceptedFound: p.decimal().columnType('numeric').nullable(),
     acceptedDifference: p.decimal().columnType('numeric').nullable(),
     ingestedAt: p.datetime(),
     supersededAt: p.datetime().nullable(),

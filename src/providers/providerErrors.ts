@@ -1,4 +1,5 @@
 import { ArcadiaError, type ArcadiaErrorOptions } from '../domain/errors.ts';
+import type { InvoiceDocumentFault } from '../domain/invoiceFaults.ts';
 
 /**
  * What goes wrong between us and a provider. `retryable` decides alone whether Temporal tries again:
@@ -25,14 +26,3 @@ export class InvalidInvoiceDocument extends ProviderError {
     super(code, message, { retryable: false, context });
   }
 }
-
-export type InvoiceDocumentFault =
-  | 'invoice_empty'
-  | 'invoice_header_only'
-  | 'invoice_not_csv'
-  | 'invoice_missing_column'
-  | 'invoice_repeated_column'
-  | 'invoice_bad_row'
-  | 'invoice_bad_value'
-  | 'invoice_truncated'
-  | 'invoice_too_large';

@@ -33,6 +33,9 @@ export async function recordDiscovery(em: EntityManager, discovery: Discovery): 
       unidentified += 1;
       continue;
     }
+    // Where the history names an invoice twice, the newest entry says what it is.
+    const known = headers.get(entry.invoiceUuid);
+    if (known !== undefined && known.issued_at >= entry.occurredAt.toISOString()) continue;
     headers.set(entry.invoiceUuid, {
       invoice_uuid: entry.invoiceUuid,
       invoice_number: entry.invoiceNumber,
@@ -56,32 +59,39 @@ export async function recordDiscovery(em: EntityManager, discovery: Discovery): 
   };
 }
 
+/** An ingested invoice, and the checksum of the lines that are in force. */
+export interface RecentInvoice {
+  readonly invoiceUuid: string;
+  readonly period: string;
+  readonly checksum: string;
+}
+
 /** The ingested invoices of the newest two periods: the ones that a provider still restates, to be checked line by line. */
 export async function recentInvoices(
   em: EntityManager,
   provider: string,
-): Promise<{ invoiceUuid: string; checksum: string }[]> {
-  const rows = await em.execute<{ invoice_uuid: string; checksum: string }[]>(
-    `select invoice_uuid, checksum from cloud_invoices
-     where provider = ? and ingest_status = 'ingested' and checksum is not null
+  ingestedBefore: Date,
+): Promise<RecentInvoice[]> {
+  const rows = await em.execute<{ invoice_uuid: string; period_start: string; checksum: string }[]>(
+    `select invoice_uuid, period_start::text, checksum from cloud_invoices
+     where provider = ? and ingest_status = 'ingested' and checksum is not null and ingested_at < ?
        and period_start >= (select max(period_start) - interval '1 month' from cloud_invoices where provider = ?)
      order by period_start desc, id`,
-    [provider, provider],
+    [provider, ingestedBefore, provider],
   );
-  return rows.map((row) => ({ invoiceUuid: row.invoice_uuid, checksum: row.checksum }));
+  return rows.map((row) => ({
+    invoiceUuid: row.invoice_uuid,
+    period: row.period_start,
+    checksum: row.checksum,
+  }));
 }
 
-/** Marks invoices whose lines differ from what is stored: they wait for an ingest again. */
-export async function markRestated(
-  em: EntityManager,
-  provider: string,
-  invoiceUuids: readonly string[],
-): Promise<void> {
-  if (invoiceUuids.length === 0) return;
+/** Has an ingested invoice wait for an ingest again; its version stays in force until then. */
+export async function markRestated(em: EntityManager, provider: string, invoiceUuid: string): Promise<void> {
   await em.execute(
     `update cloud_invoices set ingest_status = 'discovered'
-     where provider = ? and ingest_status = 'ingested' and invoice_uuid in (select jsonb_array_elements_text(?::jsonb))`,
-    [provider, JSON.stringify(invoiceUuids)],
+     where provider = ? and ingest_status = 'ingested' and invoice_uuid = ?`,
+    [provider, invoiceUuid],
   );
 }
 

@@ -16,6 +16,7 @@ export interface StagedLines {
 export interface StagedItems {
   readonly items: number;
   readonly total: string;
+  readonly checksum: string;
 }
 
 /** Called after each batch with the rows so far; a place for heartbeats. */
@@ -50,18 +51,21 @@ export async function stageInvoiceItems(
   batches: AsyncIterable<readonly ProviderInvoiceItem[]>,
   onProgress: OnProgress,
 ): Promise<StagedItems> {
+  const hash = createHash('sha256');
   let items = 0;
   let total: Decimal = new Decimal(0);
   async function* rows(): AsyncGenerator<CopyValue[][]> {
     for await (const batch of batches) {
+      const rows = batch.map(itemRow);
       for (const item of batch) total = total.plus(item.amount);
+      for (const row of rows) hash.update(JSON.stringify(row));
       items += batch.length;
-      yield batch.map(itemRow);
+      yield rows;
       onProgress(items);
     }
   }
   await replaceByCopy(pool, { table: 'cloud_invoice_item_stage', columns: itemColumns, stageId }, rows());
-  return { items, total: total.toFixed() };
+  return { items, total: total.toFixed(), checksum: hash.digest('hex') };
 }
 
 const stageTables = ['cloud_cost_line_stage', 'cloud_invoice_item_stage'];

@@ -1,8 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { ArcadiaError } from '../domain/errors.ts';
-import { Decimal } from '../domain/money.ts';
+import { parseDecimal, sameToTheCent } from '../domain/money.ts';
+import { type Acceptance, bookAcceptance, booksUnexplained } from './bookAcceptance.ts';
+import { UnknownInvoice } from './findInvoice.ts';
 import { lockAttribution, matchLadder } from './matchCostLines.ts';
-import { recordAudit } from './recordAudit.ts';
 import type { StagedItems, StagedLines } from './stageInvoice.ts';
 
 /** The stage does not hold what was put there: the database was restarted in between. Staging again mends it. */
@@ -18,11 +19,27 @@ export class StageLost extends ArcadiaError {
   }
 }
 
-export class UnknownInvoice extends ArcadiaError {
-  constructor(provider: string, invoiceUuid: string) {
-    super('unknown_invoice', `no invoice ${invoiceUuid} of ${provider} was discovered`, {
-      context: { provider, invoiceUuid },
-    });
+/** The provider's amount is no longer the one that the lines were compared with. Reconciling again mends it. */
+export class AmountChanged extends ArcadiaError {
+  constructor(stated: string, amount: string) {
+    super(
+      'amount_changed',
+      `the lines were compared with ${stated}, but the provider states ${amount} by now`,
+      {
+        context: { stated, amount },
+      },
+    );
+  }
+}
+
+/** What would be in force is not what was staged; the transaction keeps nothing of it. */
+export class LinesNotWhole extends ArcadiaError {
+  constructor(expected: { lines: number; amount: string }, stored: { lines: number; total: string }) {
+    super(
+      'lines_not_whole',
+      `${stored.lines} lines of ${stored.total} would be stored where ${expected.lines} lines of ${expected.amount} were expected`,
+      { context: { expected, stored } },
+    );
   }
 }
 
@@ -33,14 +50,10 @@ export interface StoreInvoice {
   readonly staged: StagedLines;
   readonly stagedItems: StagedItems;
   readonly now: Date;
-  /** What an operator accepts as one `unexplained` line; zero where only the items or the summary disagreed. */
-  readonly accepted: {
-    readonly difference: string;
-    readonly reason: string;
-    readonly actor: string;
-    readonly requestId: string | null;
-    readonly workflowId: string;
-  } | null;
+  /** The amount that the lines were reconciled with, a decimal string. */
+  readonly stated: string;
+  /** What an operator accepts, where the places that state the invoice disagree. */
+  readonly accepted: Acceptance | null;
 }
 
 export interface StoredInvoice {
@@ -63,7 +76,7 @@ interface Header {
 /**
  * Puts the staged lines in force, in one transaction: a new version with its whole line set, each line matched, the earlier
  * version superseded but readable. Where the current version has the same lines and amount, nothing changes but a hold that ends.
- * @throws StageLost where the stage is not whole; UnknownInvoice
+ * @throws StageLost where the stage is not whole; AmountChanged; LinesNotWhole; UnknownInvoice
  */
 export async function storeInvoice(em: EntityManager, input: StoreInvoice): Promise<StoredInvoice> {
   return em.transactional(async (transaction) => {
@@ -73,6 +86,8 @@ export async function storeInvoice(em: EntityManager, input: StoreInvoice): Prom
       [input.provider, input.invoiceUuid],
     );
     if (header === undefined) throw new UnknownInvoice(input.provider, input.invoiceUuid);
+    if (!parseDecimal(input.stated).equals(header.amount))
+      throw new AmountChanged(input.stated, header.amount);
     if (await isCurrent(transaction, header, input)) {
       await putInForce(transaction, header, input, header.version);
       return result(transaction, header, 'unchanged', header.version);
@@ -91,51 +106,59 @@ export async function storeInvoice(em: EntityManager, input: StoreInvoice): Prom
       header.period_start,
     ]);
     if (input.accepted !== null) {
-      if (booksUnexplained(input)) {
-        await bookUnexplained(transaction, header, versionId, input.staged.lines + 1, input.accepted);
-      }
-      await auditAcceptance(transaction, header, input.accepted, input.now);
+      await bookAcceptance(transaction, {
+        invoice: { id: header.id, periodStart: header.period_start, currency: header.currency },
+        versionId,
+        lineNumber: input.staged.lines + 1,
+        accepted: input.accepted,
+        now: input.now,
+      });
     }
     await putInForce(transaction, header, input, version);
-    return result(transaction, header, 'ingested', version);
+    const stored = await result(transaction, header, 'ingested', version);
+    checkWhole(header, input, stored);
+    return stored;
   });
 }
 
-/** Sets an invoice aside with the reason; whatever version was in force stays in force. */
-export async function holdInvoice(
-  em: EntityManager,
-  input: {
-    readonly provider: string;
-    readonly invoiceUuid: string;
-    readonly error: { readonly code: string; readonly message: string; readonly context: unknown };
-    readonly difference: string | null;
-  },
-): Promise<void> {
-  await em.execute(
-    `update cloud_invoices set ingest_status = 'held', error = ?::jsonb, held_difference = ?::numeric
-     where provider = ? and invoice_uuid = ?`,
-    [JSON.stringify(input.error), input.difference, input.provider, input.invoiceUuid],
+/**
+ * Whether the version in force is what was staged. Without an acceptance of its own, an ingest leaves the one that stands; items may
+ * then differ, since it is their disagreement that may have been accepted.
+ */
+async function isCurrent(em: EntityManager, header: Header, input: StoreInvoice): Promise<boolean> {
+  const { staged, stagedItems, accepted } = input;
+  const [row] = await em.execute<{ is_current: boolean }[]>(
+    `select checksum = ? and amount = ?::numeric and case
+         when ?::text is null then accepted_code is not null or items_checksum = ?
+         else accepted_code = ? and accepted_found = ?::numeric and accepted_difference = ?::numeric and items_checksum = ?
+       end as is_current
+     from cloud_invoice_versions where invoice_id = ? and version = ?`,
+    [
+      staged.checksum,
+      header.amount,
+      accepted?.code ?? null,
+      stagedItems.checksum,
+      accepted?.code ?? null,
+      accepted?.found ?? null,
+      accepted?.difference ?? null,
+      stagedItems.checksum,
+      header.id,
+      header.version,
+    ],
   );
+  return row?.is_current ?? false;
 }
 
-async function isCurrent(em: EntityManager, header: Header, input: StoreInvoice): Promise<boolean> {
-  const [current] = await em.execute<
-    { checksum: string; amount: string; accepted_difference: string | null }[]
-  >(
-    `select checksum, amount::text, accepted_difference::text from cloud_invoice_versions where invoice_id = ? and version = ?`,
-    [header.id, header.version],
-  );
-  if (current === undefined) return false;
-  // Without an acceptance of its own, an ingest leaves the one that stands.
-  const sameAcceptance =
-    input.accepted === null ||
-    (current.accepted_difference !== null &&
-      new Decimal(input.accepted.difference).equals(current.accepted_difference));
-  return (
-    current.checksum === input.staged.checksum &&
-    new Decimal(current.amount).equals(header.amount) &&
-    sameAcceptance
-  );
+/** The last look before the commit: as many lines as were staged, and the provider's amount to the cent. */
+function checkWhole(header: Header, input: StoreInvoice, stored: StoredInvoice): void {
+  const lines = expectedLines(input);
+  const isWhole =
+    stored.lines === lines && sameToTheCent(parseDecimal(stored.total), parseDecimal(header.amount));
+  if (!isWhole) throw new LinesNotWhole({ lines, amount: header.amount }, stored);
+}
+
+function expectedLines(input: StoreInvoice): number {
+  return input.staged.lines + (booksUnexplained(input.accepted) ? 1 : 0);
 }
 
 async function checkStage(
@@ -163,76 +186,25 @@ async function addVersion(
     [input.now, header.id],
   );
   const [row] = await em.execute<{ id: string }[]>(
-    `insert into cloud_invoice_versions
-       (invoice_id, version, amount, currency, line_count, checksum, accepted_difference, ingested_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?) returning id`,
+    `insert into cloud_invoice_versions (invoice_id, version, amount, currency, line_count, checksum, items_checksum,
+       accepted_code, accepted_found, accepted_difference, ingested_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id`,
     [
       header.id,
       version,
       header.amount,
       header.currency,
-      input.staged.lines + (booksUnexplained(input) ? 1 : 0),
+      expectedLines(input),
       input.staged.checksum,
+      input.stagedItems.checksum,
+      input.accepted?.code ?? null,
+      input.accepted?.found ?? null,
       input.accepted?.difference ?? null,
       input.now,
     ],
   );
   if (row === undefined) throw new Error('the inserted version has no id');
   return row.id;
-}
-
-/** Whether the accepted difference is a line: where only the items or the summary disagreed, there is nothing to book. */
-function booksUnexplained(input: StoreInvoice): boolean {
-  return input.accepted !== null && !new Decimal(input.accepted.difference).isZero();
-}
-
-async function bookUnexplained(
-  em: EntityManager,
-  header: Header,
-  versionId: string,
-  lineNumber: number,
-  accepted: NonNullable<StoreInvoice['accepted']>,
-): Promise<void> {
-  await em.execute(
-    `insert into cloud_cost_lines (invoice_id, version_id, line_number, period_start, product, group_description, description,
-       charge_start, charge_end, billed_cost, currency, line_class, match_outcome, match_reason, extra)
-     values (?, ?, ?, ?, 'Unexplained', '', ?, ?::timestamp at time zone 'UTC',
-       (?::timestamp + interval '1 month') at time zone 'UTC', ?, ?, 'unexplained', 'unexplained',
-       'the difference that an operator accepted', '{}')`,
-    [
-      header.id,
-      versionId,
-      lineNumber,
-      header.period_start,
-      accepted.reason,
-      header.period_start,
-      header.period_start,
-      accepted.difference,
-      header.currency,
-    ],
-  );
-}
-
-async function auditAcceptance(
-  em: EntityManager,
-  header: Header,
-  accepted: NonNullable<StoreInvoice['accepted']>,
-  now: Date,
-): Promise<void> {
-  await recordAudit(
-    em,
-    { role: 'platform_admin', tenantId: '', subject: accepted.actor },
-    {
-      occurredAt: now,
-      action: 'cloud_invoice.book_difference',
-      subjectType: 'cloud_invoice',
-      subjectId: header.id,
-      reason: accepted.reason,
-      after: { difference: accepted.difference, currency: header.currency },
-      ...(accepted.requestId === null ? {} : { requestId: accepted.requestId }),
-      workflowId: accepted.workflowId,
-    },
-  );
 }
 
 async function putInForce(

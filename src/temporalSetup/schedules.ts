@@ -28,17 +28,16 @@ export async function ensureSchedules(
 async function ensure(client: Client, definition: ScheduleDefinition): Promise<EnsuredSchedule['outcome']> {
   const options = scheduleOptions(definition);
   const handle = client.schedule.getHandle(definition.id);
-  const known = await fingerprintInForce(handle);
-  if (known === null) {
+  if ((await fingerprintInForce(handle)) === null) {
     try {
       await client.schedule.create(options);
       return 'created';
     } catch (error) {
-      // Another deploy was quicker.
+      // Another deploy was quicker: what it made is looked at below.
       if (!(error instanceof ScheduleAlreadyRunning)) throw error;
     }
   }
-  if (known === fingerprint(definition)) return 'unchanged';
+  if ((await fingerprintInForce(handle)) === options.action.memo.definition) return 'unchanged';
   await handle.update((previous) => ({
     ...previous,
     spec: options.spec,
@@ -60,13 +59,8 @@ async function fingerprintInForce(handle: ScheduleHandle): Promise<string | null
   }
 }
 
-/** Kept in the action's memo: what Temporal returns of a spec is compiled and can't be compared with what was sent. */
-function fingerprint(definition: ScheduleDefinition): string {
-  return createHash('sha256').update(JSON.stringify(definition)).digest('hex');
-}
-
 function scheduleOptions(definition: ScheduleDefinition) {
-  return {
+  const options = {
     scheduleId: definition.id,
     spec: {
       calendars: [{ minute: definition.at.minute, hour: definition.at.hour, comment: definition.note }],
@@ -78,9 +72,15 @@ function scheduleOptions(definition: ScheduleDefinition) {
       taskQueue: taskQueues.billing,
       args: [definition.launch],
       staticSummary: `Launch: ${definition.launch.summary}`,
-      memo: { definition: fingerprint(definition) },
     },
     policies: { overlap: definition.overlap, catchupWindow: definition.catchupWindow },
     state: { note: definition.note },
+  } as const;
+  // Kept in the action's memo: what Temporal returns of a spec is compiled and can't be compared with what was sent.
+  const fingerprint = createHash('sha256').update(JSON.stringify(options)).digest('hex');
+  return {
+    ...options,
+    spec: { calendars: [...options.spec.calendars] },
+    action: { ...options.action, args: [definition.launch], memo: { definition: fingerprint } },
   } satisfies ScheduleOptions;
 }

@@ -1,14 +1,17 @@
 import { TypedSearchAttributes, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
-  CancellationScope,
-  ChildWorkflowFailure,
+  ChildWorkflowCancellationType,
+  condition,
   continueAsNew,
   ParentClosePolicy,
+  proxyActivities,
   startChild,
   WorkflowIdReusePolicy,
   workflowInfo,
 } from '@temporalio/workflow';
-import { databaseActivities, providerActivities } from './activityOptions.ts';
+import type { Activities } from '../activities/index.ts';
+import { databaseActivities, heartbeatTimeout, providerActivities } from './activityOptions.ts';
+import { failureCause } from './failureCause.ts';
 import { workflowIds } from './ids.ts';
 import { ingestInvoice } from './ingestInvoice.ts';
 import type { DiscoverInvoicesInput, DiscoverInvoicesResult } from './messages.ts';
@@ -20,38 +23,62 @@ import { taskQueues } from './taskQueues.ts';
 const pageSize = 200;
 /** How many ingests run at once; each holds a database connection for a moment and shares the provider's rate limit. */
 const ingestsAtOnce = 8;
+/** How long one ingest is waited for; one that the provider keeps refusing goes on alone and takes no place from the others. */
+const longestWaitForIngest = '15 minutes';
+
+/** Reading an invoice again is a check: where the provider does not let us, the next discovery checks. */
+const check = proxyActivities<Activities>({
+  startToCloseTimeout: '30 minutes',
+  heartbeatTimeout,
+  retry: {
+    initialInterval: '2 seconds',
+    backoffCoefficient: 2,
+    maximumInterval: '30 seconds',
+    maximumAttempts: 4,
+  },
+});
+
+interface WaitingInvoice {
+  readonly invoiceUuid: string;
+  readonly period: string;
+}
 
 /**
  * Finds every invoice that the provider ever issued, and starts one ingest for each that is not ingested, a bounded number at a
- * time. The ingests are processes of their own: they go on if this one ends.
+ * time. Then reads the newest invoices again, and ingests those that were restated. The ingests are processes of their own: they go
+ * on if this one ends, and no invoice holds up another.
  */
 export async function discoverInvoices(input: DiscoverInvoicesInput): Promise<DiscoverInvoicesResult> {
-  let result = input.carried?.result ?? (await findInvoices(input.provider));
+  const { provider } = input;
+  const startedAt = new Date().toISOString();
+  let result = input.carried?.result ?? (await readHistory(provider));
   let before = input.carried?.before ?? null;
 
   for (;;) {
-    const page = await databaseActivities.listInvoicesToIngest({
-      provider: input.provider,
-      limit: pageSize,
-      before,
-    });
+    const page = await databaseActivities.listInvoicesToIngest({ provider, limit: pageSize, before });
     const last = page.at(-1);
     if (last === undefined) break;
-    const waiting = [...page];
-    await Promise.all(Array.from({ length: ingestsAtOnce }, () => ingestOneAfterAnother(waiting)));
+    await ingestAll(page);
     before = { id: last.id, period: last.period };
     if (workflowInfo().continueAsNewSuggested) {
       await continueAsNew<typeof discoverInvoices>({ ...input, carried: { result, before } });
     }
   }
+  await ingestAll(await findRestated());
+
   enterPhase('done', describe(result));
-  if (result.unidentified > 0) reportProblem('invoice_unidentified', describe(result));
-  else if (result.held > 0) reportProblem('invoice_held', describe(result));
+  const problem = problemOf(result);
+  if (problem !== null) reportProblem(problem, describe(result));
   return result;
 
-  async function ingestOneAfterAnother(waiting: { invoiceUuid: string; period: string }[]): Promise<void> {
+  async function ingestAll(invoices: readonly WaitingInvoice[]): Promise<void> {
+    const waiting = [...invoices];
+    await Promise.all(Array.from({ length: ingestsAtOnce }, () => ingestOneAfterAnother(waiting)));
+  }
+
+  async function ingestOneAfterAnother(waiting: WaitingInvoice[]): Promise<void> {
     for (let invoice = waiting.shift(); invoice !== undefined; invoice = waiting.shift()) {
-      const outcome = await ingest(input.provider, invoice);
+      const outcome = await ingest(provider, invoice);
       result = {
         ...result,
         ingestsStarted: result.ingestsStarted + (outcome === 'alreadyRunning' ? 0 : 1),
@@ -60,37 +87,51 @@ export async function discoverInvoices(input: DiscoverInvoicesInput): Promise<Di
       enterPhase('ingesting', describe(result));
     }
   }
+
+  /** The recent invoices of which the lines are no longer what is stored; those that this run ingested are not read again. */
+  async function findRestated(): Promise<WaitingInvoice[]> {
+    enterPhase('checking', `Checking the newest invoices for restatements\n${describe(result)}`);
+    const recent = await databaseActivities.listRecentInvoices({ provider, ingestedBefore: startedAt });
+    const restated: WaitingInvoice[] = [];
+    for (const invoice of recent) {
+      try {
+        if (await check.markIfRestated({ provider, ...invoice })) restated.push(invoice);
+      } catch (error) {
+        failureCause(error);
+        result = { ...result, unchecked: result.unchecked + 1 };
+      }
+    }
+    result = { ...result, restated: result.restated + restated.length };
+    return restated;
+  }
 }
 
-async function findInvoices(provider: string): Promise<DiscoverInvoicesResult> {
+async function readHistory(provider: string): Promise<DiscoverInvoicesResult> {
   enterPhase('discovering', `Reading the billing history of ${provider}`);
   const history = await providerActivities.recordBillingHistory({ provider });
-  enterPhase('checking', `${history.invoices} invoices known; checking the newest for restatements`);
-  const recent = await providerActivities.findRestatedInvoices({ provider });
   return {
-    entries: history.entries,
-    invoices: history.invoices,
-    newInvoices: history.newInvoices,
-    restated: history.restated + recent.restated,
-    unidentified: history.unidentified,
+    ...history,
     ingestsStarted: 0,
     ingested: 0,
     held: 0,
     alreadyRunning: 0,
-    stopped: 0,
+    failed: 0,
+    stillRunning: 0,
+    unchecked: 0,
   };
 }
 
 async function ingest(
   provider: string,
-  invoice: { readonly invoiceUuid: string; readonly period: string },
-): Promise<'ingested' | 'held' | 'alreadyRunning' | 'stopped'> {
+  invoice: WaitingInvoice,
+): Promise<'ingested' | 'held' | 'alreadyRunning' | 'failed' | 'stillRunning'> {
   try {
     const child = await startChild(ingestInvoice, {
       workflowId: workflowIds.ingestInvoice(provider, invoice.invoiceUuid),
       taskQueue: taskQueues.billing,
       args: [{ provider, invoiceUuid: invoice.invoiceUuid }],
       parentClosePolicy: ParentClosePolicy.ABANDON,
+      cancellationType: ChildWorkflowCancellationType.ABANDON,
       workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
       staticSummary: `Ingest the ${provider} invoice of ${invoice.period.slice(0, 7)}`,
       typedSearchAttributes: new TypedSearchAttributes([
@@ -98,27 +139,48 @@ async function ingest(
         { key: searchAttributes.providerInvoice, value: invoice.invoiceUuid },
       ]),
     });
-    const { outcome } = await child.result();
-    return outcome === 'held' ? 'held' : 'ingested';
+    let outcome: 'ingested' | 'held' | 'failed' | undefined;
+    child.result().then(
+      (result) => {
+        outcome = result.outcome === 'held' ? 'held' : 'ingested';
+      },
+      () => {
+        outcome = 'failed';
+      },
+    );
+    await condition(() => outcome !== undefined, longestWaitForIngest);
+    return outcome ?? 'stillRunning';
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) return 'alreadyRunning';
-    // The discovery's own cancellation ends it; an ingest that somebody stopped does not.
-    if (error instanceof ChildWorkflowFailure && !CancellationScope.current().consideredCancelled)
-      return 'stopped';
     throw error;
   }
 }
 
+/** What an operator should look at first, if anything. */
+function problemOf(result: DiscoverInvoicesResult): string | null {
+  if (result.unidentified > 0) return 'invoice_unidentified';
+  if (result.failed > 0) return 'ingest_failed';
+  if (result.held > 0) return 'invoice_held';
+  if (result.stillRunning > 0) return 'ingest_slow';
+  if (result.unchecked > 0) return 'invoice_unchecked';
+  return result.unknownTypes > 0 ? 'entry_type_unknown' : null;
+}
+
 function describe(result: DiscoverInvoicesResult): string {
+  const remarks: [number, string][] = [
+    [result.alreadyRunning, 'were running already'],
+    [result.failed, 'failed or were stopped; the next discovery starts them again'],
+    [result.stillRunning, 'take long and go on by themselves'],
+    [result.unchecked, 'recent invoices could not be read again'],
+    [
+      result.unidentified,
+      'history entries name no invoice, or one whose month the provider does not say yet',
+    ],
+    [result.unknownTypes, 'history entries are of a type that we do not know'],
+  ];
   return [
     `${result.invoices} invoices known, ${result.newInvoices} new, ${result.restated} restated`,
     `${result.ingested} ingested and ${result.held} held of ${result.ingestsStarted} ingests started`,
-    ...(result.unidentified > 0
-      ? [
-          `${result.unidentified} history entries name no invoice, or one whose month the provider does not say yet`,
-        ]
-      : []),
-    ...(result.alreadyRunning > 0 ? [`${result.alreadyRunning} were running already`] : []),
-    ...(result.stopped > 0 ? [`${result.stopped} were stopped by an operator`] : []),
+    ...remarks.filter(([count]) => count > 0).map(([count, remark]) => `${count} ${remark}`),
   ].join('\n');
 }

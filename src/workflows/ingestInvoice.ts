@@ -1,10 +1,6 @@
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  upsertSearchAttributes,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { ReconciliationVerdict } from '../activities/invoiceIngest.ts';
+import { holdsInvoice } from '../domain/invoiceFaults.ts';
 import type { StagedItems, StagedLines } from '../services/stageInvoice.ts';
 import { databaseActivities, providerActivities } from './activityOptions.ts';
 import { type FailureCause, failureCause } from './failureCause.ts';
@@ -12,13 +8,15 @@ import type { IngestInvoiceInput, IngestInvoiceResult } from './messages.ts';
 import { enterPhase, reportProblem } from './progress.ts';
 import { searchAttributes } from './searchAttributes.ts';
 
-/** How often a stage that a database crash emptied is filled again before the invoice is held. */
+/** A database crash emptied the stage, or a discovery changed the amount in between: the invoice is read and compared again. */
+const mendedByStagingAgain: ReadonlySet<string> = new Set(['stage_lost', 'amount_changed']);
+/** How often, before the ingest fails. */
 const stagingAttempts = 3;
 
 /**
  * One invoice of a provider, from its documents to matched cost lines: read what it states, stage its lines and items, compare the
- * sums, and put the lines in force in one transaction. Whatever does not add up or can't be read holds the invoice, with the
- * reason, and leaves the version in force as it is.
+ * sums, and put the lines in force in one transaction. An invoice that does not add up or can't be read is held, with the reason, and
+ * the version in force stays as it is. A fault that is not the invoice's own fails the ingest, and the next discovery tries again.
  */
 export async function ingestInvoice(input: IngestInvoiceInput): Promise<IngestInvoiceResult> {
   const reference = { provider: input.provider, invoiceUuid: input.invoiceUuid };
@@ -43,15 +41,18 @@ export async function ingestInvoice(input: IngestInvoiceInput): Promise<IngestIn
         ...reference,
         staged,
         stagedItems,
-        summaryAmount: summary.amount,
+        summary,
       });
       if (!verdict.agrees && !isAccepted(input, verdict)) {
-        return await hold({ code: verdict.code, message: verdict.message, context: {} }, verdict.difference);
+        const { code, message, stated, found, difference } = verdict;
+        return await hold({ code, message, context: { stated, found } }, difference);
       }
       return await store(staged, stagedItems, verdict);
     } catch (error) {
-      if (isStageLost(error) && attempt < stagingAttempts) continue;
-      return await hold(failureCause(error), null);
+      const cause = failureCause(error);
+      if (mendedByStagingAgain.has(cause.code) && attempt < stagingAttempts) continue;
+      if (!holdsInvoice(cause.code)) throw error;
+      return await hold(cause, null);
     }
   }
 
@@ -62,7 +63,13 @@ export async function ingestInvoice(input: IngestInvoiceInput): Promise<IngestIn
   ): Promise<IngestInvoiceResult> {
     enterPhase('storing', `Storing and matching ${staged.lines} lines`);
     const accepted = verdict.agrees ? null : (input.acceptedDifference ?? null);
-    const result = await databaseActivities.storeStagedInvoice({ ...stage, staged, stagedItems, accepted });
+    const result = await databaseActivities.storeStagedInvoice({
+      ...stage,
+      staged,
+      stagedItems,
+      stated: verdict.stated,
+      accepted,
+    });
     enterPhase(
       'done',
       `Version ${result.version} ${result.outcome}: ${result.lines} lines, ${result.total} ${result.currency}, ${result.matched} matched`,
@@ -71,7 +78,12 @@ export async function ingestInvoice(input: IngestInvoiceInput): Promise<IngestIn
   }
 
   async function hold(cause: FailureCause, difference: string | null): Promise<IngestInvoiceResult> {
-    await databaseActivities.holdStagedInvoice({ ...stage, ...cause, difference });
+    await databaseActivities.holdStagedInvoice({
+      ...stage,
+      ...cause,
+      difference,
+      heldVersion: header.version,
+    });
     enterPhase('held', '');
     reportProblem(
       cause.code,
@@ -89,15 +101,21 @@ export async function ingestInvoice(input: IngestInvoiceInput): Promise<IngestIn
   }
 }
 
-/** An operator's acceptance holds only for the very difference that was looked at. */
-function isAccepted(input: IngestInvoiceInput, verdict: { readonly difference: string }): boolean {
-  return input.acceptedDifference?.difference === verdict.difference;
-}
-
-function isStageLost(error: unknown): boolean {
+/** An operator's acceptance holds only for the very disagreement that was looked at. */
+function isAccepted(
+  { acceptedDifference: accepted }: IngestInvoiceInput,
+  verdict: {
+    readonly code: string;
+    readonly stated: string;
+    readonly found: string;
+    readonly difference: string;
+  },
+): boolean {
   return (
-    error instanceof ActivityFailure &&
-    error.cause instanceof ApplicationFailure &&
-    error.cause.type === 'stage_lost'
+    accepted !== undefined &&
+    accepted.code === verdict.code &&
+    accepted.stated === verdict.stated &&
+    accepted.found === verdict.found &&
+    accepted.difference === verdict.difference
   );
 }

@@ -36,7 +36,7 @@ export interface SnapshotBalanceResult {
 
 export interface DiscoverInvoicesInput {
   readonly provider: string;
-  /** Who asked, for the audit log; absent where the schedule did. */
+  /** Who asked, for whoever looks at the run; absent where the schedule did. */
   readonly requestedBy?: string;
   /** Carried over by continue-as-new; absent on the first run. */
   readonly carried?: {
@@ -51,6 +51,8 @@ export interface DiscoverInvoicesResult {
   readonly newInvoices: number;
   /** Invoices of which the amount or the checksum differs from what is stored. */
   readonly restated: number;
+  /** History entries of a type that we don't know. */
+  readonly unknownTypes: number;
   /** History entries of type invoice that name no invoice, or one whose month the provider does not say yet. */
   readonly unidentified: number;
   readonly ingestsStarted: number;
@@ -58,15 +60,22 @@ export interface DiscoverInvoicesResult {
   readonly held: number;
   /** Ingests that somebody else had already started. */
   readonly alreadyRunning: number;
-  /** Ingests that were cancelled or terminated; the next discovery starts them again. */
-  readonly stopped: number;
+  /** Ingests that failed or were stopped; the next discovery starts them again. */
+  readonly failed: number;
+  /** Ingests that were not waited for any longer; they go on by themselves. */
+  readonly stillRunning: number;
+  /** Recent invoices that could not be read again to see whether they were restated. */
+  readonly unchecked: number;
 }
 
 export interface IngestInvoiceInput {
   readonly provider: string;
   readonly invoiceUuid: string;
-  /** Present where an operator accepts what does not add up; the difference must still be this one. */
+  /** Present where an operator accepts what does not add up: exactly this disagreement, amounts as decimal strings. */
   readonly acceptedDifference?: {
+    readonly code: string;
+    readonly stated: string;
+    readonly found: string;
     readonly difference: string;
     readonly reason: string;
     readonly actor: string;

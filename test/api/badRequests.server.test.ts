@@ -17,6 +17,7 @@ beforeAll(async () => {
   ({ invoiceUuid: heldUuid } = await seeder(api.orm).invoice('2026-04-01', [], {
     ingestStatus: 'held',
     heldDifference: '1.25',
+    error: { code: 'lines_disagree', message: 'held', context: { stated: '100.00', found: '98.75' } },
   }));
 });
 afterAll(async () => {
@@ -108,6 +109,10 @@ const badQueries: readonly (readonly [path: string, ...pointers: string[]])[] = 
 ];
 
 describe('a bad query or path', () => {
+  it('is one of at least 40', () => {
+    expect(new Set(badQueries.map(([path]) => path)).size).toBeGreaterThanOrEqual(40);
+  });
+
   it.each(badQueries)('%s is a 422 that points to it', async (path, ...pointers) => {
     const answer = await api.call(path, { token });
     expect(answer.status).toBe(422);
@@ -232,6 +237,10 @@ const badBodies: readonly (readonly [name: string, path: string, CallOptions, ..
 ];
 
 describe('a bad body', () => {
+  it('is one of at least 40', () => {
+    expect(new Set(badBodies.map(([name]) => name)).size).toBeGreaterThanOrEqual(40);
+  });
+
   it.each(badBodies)('%s is a 422 that points to it', async (_name, path, options, ...pointers) => {
     const answer = await api.call(fill(path), { ...options, token });
     expect([answer.status, answer.json['code']]).toEqual([422, 'invalid_input']);

@@ -185,13 +185,19 @@ describe('starting a process', () => {
       restated.invoiceUuid,
       '2026-04-01',
     ]);
+    const audit = await get(`/api/v1/audit?subject_id=${restated.id}&action=cloud_invoice.request_ingest`);
+    expect(itemsOf(audit)).toMatchObject([{ actor: 'alice', workflow_id: shown.json['workflow_id'] }]);
     const unknown = '00000000-0000-4000-8000-000000000000';
     expect((await post(`/api/v1/billing/invoices/${unknown}/ingest`)).status).toBe(404);
   });
 
   it('accepts a difference only where the invoice is held with just that one and no ingest runs', async () => {
     const seed = seeder(api.orm);
-    const held = await seed.invoice('2024-01-01', [], { ingestStatus: 'held', heldDifference: '1.2500' });
+    const held = await seed.invoice('2024-01-01', [], {
+      ingestStatus: 'held',
+      heldDifference: '1.2500',
+      error: { code: 'lines_disagree', message: 'held', context: { stated: '100.00', found: '98.75' } },
+    });
     const path = `/api/v1/billing/invoices/${held.invoiceUuid}/accept-difference`;
     const codeOf = async (uuid: string, difference: string) => {
       const answer = await post(`/api/v1/billing/invoices/${uuid}/accept-difference`, {
@@ -211,10 +217,17 @@ describe('starting a process', () => {
     const sent = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0]?.data;
     expect(JSON.parse(Buffer.from(sent ?? []).toString())).toMatchObject({
       invoiceUuid: held.invoiceUuid,
-      acceptedDifference: { difference: '1.25', reason: 'small', actor: 'alice' },
+      acceptedDifference: {
+        code: 'lines_disagree',
+        stated: '100.00',
+        found: '98.75',
+        difference: '1.25',
+        reason: 'small',
+        actor: 'alice',
+      },
     });
     const audit = itemsOf(
-      await get(`/api/v1/audit?subject_id=${held.id}&action=cloud_invoice.accept_difference`),
+      await get(`/api/v1/audit?subject_id=${held.id}&action=cloud_invoice.request_acceptance`),
     );
     expect(audit[0]).toMatchObject({
       actor: 'alice',

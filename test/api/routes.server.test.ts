@@ -22,7 +22,7 @@ beforeAll(async () => {
   ({ invoiceUuid: heldUuid } = await seed.invoice('2026-03-01', [], {
     ingestStatus: 'held',
     heldDifference: '1.25',
-    error: { code: 'difference', message: 'the lines add up to less', context: { lines: 3 } },
+    error: { code: 'lines_disagree', message: 'held', context: { stated: '100.00', found: '98.75' } },
   }));
   await seed.invoice('2026-04-01', [
     ['80', 'matched_by_id'],

@@ -120,6 +120,7 @@ export function seeder(orm: MikroORM) {
         currency: 'USD',
         lineCount: lines.length,
         checksum: `checksum of version ${version}`,
+        itemsChecksum: `checksum of the items of version ${version}`,
         ingestedAt: at,
         supersededAt,
       });

@@ -115,7 +115,7 @@ describe('the server', () => {
     });
     const [code] = await once(child, 'exit');
     expect(code).toBe(1);
-    expect(errors).toContain('unsafe_database_role');
+    expect(errors).toContain('DATABASE_URL must name the application role');
   }, 60_000);
 });
 

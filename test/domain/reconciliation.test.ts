@@ -3,11 +3,16 @@ import fc from 'fast-check';
 import { Decimal, parseDecimal } from '../../src/domain/money.ts';
 import { type InvoiceStatements, reconcile } from '../../src/domain/reconciliation.ts';
 
-const statements = (amounts: Partial<Record<keyof InvoiceStatements, string>>): InvoiceStatements => ({
+const statements = (
+  amounts: Partial<Record<'stated' | 'summary' | 'lines' | 'items', string>>,
+  otherCurrencies: readonly string[] = ['USD', 'USD'],
+): InvoiceStatements => ({
   stated: parseDecimal(amounts.stated ?? '86.92'),
   summary: parseDecimal(amounts.summary ?? '86.92'),
   lines: parseDecimal(amounts.lines ?? '86.92'),
   items: parseDecimal(amounts.items ?? '86.92'),
+  currency: 'USD',
+  otherCurrencies,
 });
 
 describe('reconcile', () => {
@@ -64,7 +69,13 @@ describe('reconcile', () => {
     ],
   ] as const)('holds an invoice of which the %s say %s', (place, amount, code, difference, message) => {
     const verdict = reconcile(statements({ [place]: amount }));
-    expect(verdict).toMatchObject({ agrees: false, code, message });
+    expect(verdict).toMatchObject({
+      agrees: false,
+      code,
+      message,
+      stated: parseDecimal('86.92'),
+      found: parseDecimal(amount),
+    });
     expect(verdict.agrees ? '' : verdict.difference.toFixed(2)).toBe(difference);
   });
 
@@ -73,6 +84,17 @@ describe('reconcile', () => {
     expect(verdict).toMatchObject({ agrees: false, code: 'lines_disagree' });
     expect(verdict.agrees ? '' : verdict.difference.toFixed(2)).toBe('3.08');
   });
+
+  it.each([[['EUR', 'USD']], [['USD', 'EUR']]])(
+    'holds an invoice whose lines and summary are in %j',
+    (currencies) => {
+      expect(reconcile(statements({}, currencies))).toMatchObject({
+        agrees: false,
+        code: 'currency_disagrees',
+        message: 'the lines or the summary are in EUR and the billing history states 86.92',
+      });
+    },
+  );
 
   it('names the lines first where several places disagree, since only they can be booked', () => {
     expect(reconcile(statements({ lines: '1', summary: '2', items: '3' }))).toMatchObject({
@@ -92,6 +114,8 @@ describe('reconcile', () => {
           lines: amount(stated + lines),
           summary: amount(stated + summary),
           items: amount(stated + items),
+          currency: 'USD',
+          otherCurrencies: ['USD', 'USD'],
         });
         expect(verdict.agrees).toBe(lines === 0 && summary === 0 && items === 0);
         if (!verdict.agrees) {

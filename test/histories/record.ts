@@ -9,6 +9,7 @@ import { startTestServers } from '../support/servers.ts';
 import { invoiceOf, keepNewestInvoices, simulatedProvider } from '../support/simulator.ts';
 import { historyToPlain } from '../support/workflowHistory.ts';
 import { startTestWorker } from '../support/worker.ts';
+import { retryAtOnce } from '../workflows/retryAtOnce.ts';
 
 /**
  * Records one real run of each workflow beside this file, over the ones that are there, for test/workflows/replay.test.ts. Once
@@ -46,14 +47,25 @@ async function runEach(simulator: Simulator, client: Client): Promise<void> {
   await save('syncInventory-full', workflowIds.syncInventory('full'));
   await save('syncInventory-slow', workflowIds.syncInventory('slow'));
   await save('discoverInvoices', workflowIds.discoverInvoices());
-  const { uuid } = invoiceOf(simulator.state.account, '2026-04');
-  await save('ingestInvoice', workflowIds.ingestInvoice('digitalocean', uuid));
+  const newest = invoiceOf(simulator.state.account, '2026-04');
+  await save('ingestInvoice', workflowIds.ingestInvoice('digitalocean', newest.uuid));
 
-  simulator.faults.add({ match: { path: '/volumes$' }, fault: { kind: 'html_page' } });
-  await run('syncInventory', {
+  // Restated under the same amount: only a check of the lines finds it.
+  for (const [index, line] of newest.lines.slice(0, 2).entries()) line.amountCents += index === 0 ? 50 : -50;
+  await run('discoverInvoices', {
+    workflowId: workflowIds.discoverInvoices(),
+    args: [{ provider: 'digitalocean' }],
+  });
+  await save('discoverInvoices-restated', workflowIds.discoverInvoices());
+
+  simulator.faults.add({ match: { path: '/volumes$' }, fault: { kind: 'html_page' }, times: null });
+  const sync = await client.workflow.start('syncInventory', {
+    taskQueue: taskQueues.billing,
     workflowId: workflowIds.syncInventory('fast'),
     args: [{ provider: 'digitalocean', speed: 'fast' }],
   });
+  await retryAtOnce(client, sync);
+  simulator.faults.clear();
   await save('syncInventory-unknown', workflowIds.syncInventory('fast'));
 
   const held = invoiceOf(simulator.state.account, '2026-02');

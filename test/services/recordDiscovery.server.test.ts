@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Decimal } from '../../src/domain/money.ts';
 import type { BillingHistoryEntry, InvoicePeriod } from '../../src/providers/provider.ts';
+import { holdInvoice } from '../../src/services/holdInvoice.ts';
 import { readInvoice } from '../../src/services/listInvoices.ts';
 import {
   invoicesToIngest,
@@ -8,7 +9,6 @@ import {
   recentInvoices,
   recordDiscovery,
 } from '../../src/services/recordDiscovery.ts';
-import { holdInvoice } from '../../src/services/storeInvoice.ts';
 import { type Bill, ingest, openWorld, type World } from './world.ts';
 
 const discoveredAt = new Date('2026-05-02T00:00:00Z');
@@ -89,6 +89,28 @@ describe('recordDiscovery', () => {
     expect(await readInvoice(world.em(), 'amount-april')).toMatchObject({ amount: '86.93', version: 1 });
   });
 
+  it.each([
+    ['newest-first', ['2026-05-03', '2026-05-01']],
+    ['oldest-first', ['2026-05-01', '2026-05-03']],
+  ])(
+    'takes the newest of several entries of one invoice, whichever comes first: %s',
+    async (provider, days) => {
+      const history = days.map((day) => ({
+        ...entry(`${provider}-april`, day === '2026-05-03' ? '90.01' : '86.92'),
+        occurredAt: new Date(`${day}T06:00:00Z`),
+      }));
+      const periods = [period(`${provider}-april`, '2026-04-01')];
+      expect(await record(provider, history, periods)).toEqual({
+        invoices: 1,
+        newInvoices: 1,
+        restated: 0,
+        unidentified: 0,
+      });
+      expect(await readInvoice(world.em(), `${provider}-april`)).toMatchObject({ amount: '90.01' });
+      expect(await record(provider, history, periods)).toMatchObject({ newInvoices: 0, restated: 0 });
+    },
+  );
+
   it('counts entries that name no invoice, or one whose month is not known yet, and goes on with the others', async () => {
     const nameless: BillingHistoryEntry = { ...entry('nameless', '3.00'), invoiceUuid: null };
     const history = [entry('unlisted', '2.00'), nameless, entry('listed', '1.00')];
@@ -107,12 +129,13 @@ describe('recordDiscovery', () => {
     const provider = 'pages';
     const months = ['2026-01-01', '2026-02-01', '2026-03-01', '2026-04-01'];
     for (const month of months) await ingest(world, bill(provider, `pages-${month}`, month));
-    await markRestated(world.em(), provider, ['pages-2026-03-01']);
+    await markRestated(world.em(), provider, 'pages-2026-03-01');
     await holdInvoice(world.em(), {
       provider,
       invoiceUuid: 'pages-2026-01-01',
       error: { code: 'invoice_empty', message: 'the file is empty', context: null },
       difference: null,
+      heldVersion: 1,
     });
     await record(provider, [entry('pages-new', '5.00')], [period('pages-new', '2026-02-01')]);
 
@@ -128,8 +151,12 @@ describe('recordDiscovery', () => {
     for (const month of ['2026-01-01', '2026-02-01', '2026-03-01']) {
       await ingest(world, bill(provider, `recent-${month}`, month));
     }
-    const recent = await recentInvoices(world.em(), provider);
+    // The ingests of the tests are of 01:00.
+    const ingestedBy = (time: string) =>
+      recentInvoices(world.em(), provider, new Date(`2026-05-02T${time}Z`));
+    const recent = await ingestedBy('01:00:01');
     expect(recent.map(({ invoiceUuid }) => invoiceUuid)).toEqual(['recent-2026-03-01', 'recent-2026-02-01']);
     expect(recent.every(({ checksum }) => /^[0-9a-f]{64}$/.test(checksum))).toBe(true);
+    expect(await ingestedBy('01:00:00')).toEqual([]);
   });
 });

@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { findInvoice } from '../../src/services/findInvoice.ts';
+import { holdInvoice } from '../../src/services/holdInvoice.ts';
 import { listAudit } from '../../src/services/listAudit.ts';
 import { listInvoiceVersions, readInvoice } from '../../src/services/listInvoices.ts';
-import { holdInvoice, storeInvoice } from '../../src/services/storeInvoice.ts';
+import { storeInvoice } from '../../src/services/storeInvoice.ts';
 import { type Bill, discover, ingest, openWorld, staged, type World } from './world.ts';
 
 const provider = 'digitalocean';
@@ -27,6 +29,16 @@ describe('storeInvoice', () => {
     const row = await readInvoice(world.em(), invoiceUuid);
     if (row === null) throw new Error(`no invoice ${invoiceUuid}`);
     return row;
+  }
+  /** Whether a session stands before a lock, of this test's own database. */
+  async function somebodyWaitsForALock(): Promise<void> {
+    for (;;) {
+      const { rowCount } = await world.pool.query(
+        `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      if (rowCount !== 0) return;
+      await delay(20);
+    }
   }
   const linesOf = (invoiceUuid: string) =>
     world.em().execute(
@@ -104,6 +116,7 @@ describe('storeInvoice', () => {
       invoiceUuid: 'held',
       error: { code: 'lines_disagree', message: 'the lines add up to 6.24', context: null },
       difference: '0.01',
+      heldVersion: 1,
     });
     expect(await header('held')).toMatchObject({
       ingestStatus: 'held',
@@ -122,8 +135,66 @@ describe('storeInvoice', () => {
     });
   });
 
+  it('changes nothing by a hold of an ingest that began before the version in force', async () => {
+    await ingest(world, bill('late hold', '6.25'));
+    await ingest(world, bill('late hold', '6.50'));
+    const before = await header('late hold');
+    const hold = (heldVersion: number) =>
+      holdInvoice(world.em(), {
+        provider,
+        invoiceUuid: 'late hold',
+        error: { code: 'lines_disagree', message: 'as it was', context: null },
+        difference: '0.25',
+        heldVersion,
+      });
+    await hold(0);
+    await hold(1);
+    expect(await header('late hold')).toEqual(before);
+    await hold(2);
+    expect(await header('late hold')).toMatchObject({ ingestStatus: 'held', version: 2 });
+  });
+
+  it('stores nothing for an amount that a discovery changed while the invoice was locked', async () => {
+    const compared = bill('changed', '6.25');
+    await discover(world, compared);
+    const input = await staged(world, compared);
+    let storing: Promise<unknown> | undefined;
+    await world.em().transactional(async (transaction) => {
+      await transaction.execute(`update cloud_invoices set amount = 7.25 where invoice_uuid = 'changed'`);
+      storing = storeInvoice(world.em(), input).catch((error: unknown) => error);
+      await somebodyWaitsForALock();
+    });
+    expect(await storing).toMatchObject({
+      code: 'amount_changed',
+      retryable: false,
+      context: { stated: '6.25', amount: '7.25' },
+    });
+    expect(await header('changed')).toMatchObject({ ingestStatus: 'discovered', version: 0, amount: '7.25' });
+    expect(await linesOf('changed')).toEqual([]);
+  });
+
+  it('stores nothing where the lines in force would not be the amount', async () => {
+    const short = { ...bill('not whole', '6.25'), amount: '6.26' };
+    await discover(world, short);
+    await expect(storeInvoice(world.em(), await staged(world, short))).rejects.toMatchObject({
+      code: 'lines_not_whole',
+      retryable: false,
+    });
+    expect(await header('not whole')).toMatchObject({ ingestStatus: 'discovered', version: 0 });
+    expect(await linesOf('not whole')).toEqual([]);
+  });
+
+  it('makes a new version where only the ids that the items name were restated', async () => {
+    const charged = (id: string): Bill => ({ ...bill('items only'), charges: [{ name: 'web', id }] });
+    await ingest(world, charged('1'));
+    expect(await ingest(world, charged('1'))).toMatchObject({ outcome: 'unchanged', version: 1 });
+    expect(await ingest(world, charged('2'))).toMatchObject({ outcome: 'ingested', version: 2 });
+  });
+
   it('books an accepted difference as one unexplained line, with an audit row, and the lines add up to the amount', async () => {
     const accepted = {
+      code: 'lines_disagree',
+      found: '6.25',
       difference: '0.07',
       reason: 'confirmed by the vendor',
       actor: 'operator-1',
@@ -148,7 +219,7 @@ describe('storeInvoice', () => {
         reason: 'confirmed by the vendor',
         requestId: 'request-1',
         workflowId: 'ingest-invoice:digitalocean:accepted',
-        after: { difference: '0.07', currency: 'USD' },
+        after: { code: 'lines_disagree', found: '6.25', difference: '0.07', currency: 'USD' },
       },
     ]);
 
@@ -161,6 +232,8 @@ describe('storeInvoice', () => {
 
   it('books no line where the accepted difference is zero, since only items or summary disagreed, but writes who accepted', async () => {
     const accepted = {
+      code: 'items_disagree',
+      found: '6.24',
       difference: '0.00',
       reason: 'the items lag behind',
       actor: 'operator-1',

@@ -77,12 +77,17 @@ export interface Bill {
   readonly accepted?: StoreInvoice['accepted'];
 }
 
+/** What the billing history says that the invoice costs. */
+function statedBy(bill: Bill): string {
+  return bill.amount ?? sum(linesOf(bill).map((line) => line.billedCost)).toFixed();
+}
+
 /** Puts an invoice's header there, as a discovery does. */
 export function discover(
   world: World,
   bill: Bill,
 ): Promise<{ invoices: number; newInvoices: number; restated: number }> {
-  const amount = parseDecimal(bill.amount ?? sum(linesOf(bill).map((line) => line.billedCost)).toFixed());
+  const amount = parseDecimal(statedBy(bill));
   const common = { invoiceUuid: bill.invoiceUuid, invoiceNumber: '1', amount, currency: 'USD' };
   return recordDiscovery(world.em(), {
     provider: bill.provider,
@@ -110,6 +115,7 @@ export async function staged(world: World, bill: Bill): Promise<StoreInvoice> {
     stageId,
     staged: await stageInvoiceLines(world.pool, stageId, batches(linesOf(bill)), silent),
     stagedItems: await stageInvoiceItems(world.pool, stageId, batches(itemsOf(bill)), silent),
+    stated: statedBy(bill),
     now: new Date('2026-05-02T01:00:00Z'),
     accepted: bill.accepted ?? null,
   };

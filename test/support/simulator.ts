@@ -5,10 +5,16 @@ import { createDigitalOceanProvider } from '../../src/providers/digitalocean/pro
 import { createMemoryLimiter } from '../../src/providers/limiter.ts';
 import type { Provider } from '../../src/providers/provider.ts';
 
-/** The real client in front of a simulator, with a limiter that never closes unless a 429 closes it. */
-export function simulatedProvider(simulator: Simulator, options: { timeoutMs?: number } = {}): Provider {
+/**
+ * The real client in front of a simulator, with a limiter that never closes unless a 429 closes it. `apiUrl` is of what stands in
+ * between.
+ */
+export function simulatedProvider(
+  simulator: Simulator,
+  options: { timeoutMs?: number; apiUrl?: string } = {},
+): Provider {
   return createDigitalOceanProvider({
-    apiUrl: simulator.url,
+    apiUrl: options.apiUrl ?? simulator.url,
     token: simulator.token,
     limiter: createMemoryLimiter({ perMinute: 100_000, perHour: 1_000_000, key: simulator.url }),
     timeoutMs: options.timeoutMs ?? 10_000,

@@ -1,8 +1,6 @@
-import { fileURLToPath } from 'node:url';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Client, Connection } from '@temporalio/client';
 import {
-  bundleWorkflowCode,
   DefaultLogger,
   NativeConnection,
   Runtime,
@@ -17,6 +15,7 @@ import type { Provider } from '../../src/providers/provider.ts';
 import { forSession, systemSession } from '../../src/session.ts';
 import { ensureNamespace } from '../../src/temporalSetup/namespace.ts';
 import { ensureSearchAttributes } from '../../src/temporalSetup/searchAttributes.ts';
+import { bundleWorkflows } from '../../src/workflowBundle.ts';
 import { searchAttributeTypes } from '../../src/workflows/searchAttributes.ts';
 import { allTaskQueues, type TaskQueue } from '../../src/workflows/taskQueues.ts';
 import { testTemporalAddress } from './addresses.ts';
@@ -88,19 +87,12 @@ let bundled: Promise<WorkflowBundleWithSourceMap> | undefined;
 
 /** The workflows as workers run them; made once a test file. */
 export function workflowBundle(): Promise<WorkflowBundleWithSourceMap> {
-  bundled ??= bundleWorkflows('../../src/workflows/index.ts');
+  bundled ??= bundleWorkflows(quiet);
   return bundled;
 }
 
-/** @param path of the workflows' index file, relative to this folder */
-export function bundleWorkflows(path: string): Promise<WorkflowBundleWithSourceMap> {
-  return bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL(path, import.meta.url)),
-    logger: quiet,
-  });
-}
-
-const quiet = new DefaultLogger('ERROR');
+/** Says nothing but errors. */
+export const quiet = new DefaultLogger('ERROR');
 let isInstalled = false;
 
 /** Attempts that fail on purpose are no news. */

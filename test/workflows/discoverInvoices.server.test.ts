@@ -61,12 +61,15 @@ describe('discoverInvoices on the golden account', () => {
       invoices: 137,
       newInvoices: 137,
       restated: 0,
+      unknownTypes: 0,
       unidentified: 0,
       ingestsStarted: 137,
       ingested: 137,
       held: 0,
       alreadyRunning: 0,
-      stopped: 0,
+      failed: 0,
+      stillRunning: 0,
+      unchecked: 0,
     });
     simulator.faults.clear();
     const [oldest] = await worker

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { usdOf } from '../../dev/simulator/cents.ts';
 import type { FaultRuleInput } from '../../dev/simulator/faults.ts';
 import type { Invoice } from '../../dev/simulator/invoice.ts';
 import { type Simulator, startSimulator } from '../../dev/simulator/simulator.ts';
@@ -154,14 +155,32 @@ describe('ingestInvoice', () => {
     const [line] = invoice.lines;
     if (line === undefined) throw new Error('the invoice has no line');
     line.amountCents -= 7;
-    const acceptance = { reason: 'confirmed by the vendor', actor: 'operator-1', requestId: 'request-1' };
+    const acceptance = {
+      code: 'lines_disagree',
+      stated: usdOf(invoice.amountCents),
+      found: usdOf(invoice.amountCents - 7),
+      reason: 'confirmed by the vendor',
+      actor: 'operator-1',
+      requestId: 'request-1',
+    };
 
     expect(await ingest(invoice)).toMatchObject({ outcome: 'held', problem: 'lines_disagree' });
-    expect((await stored(invoice)).heldDifference).toBe('0.07');
-    expect(await ingest(invoice, { ...acceptance, difference: '0.08' })).toMatchObject({ outcome: 'held' });
-    expect(await ingest(invoice, { ...acceptance, difference: '-0.07' })).toMatchObject({ outcome: 'held' });
+    expect(await stored(invoice)).toMatchObject({
+      heldDifference: '0.07',
+      error: { code: 'lines_disagree', context: { stated: acceptance.stated, found: acceptance.found } },
+    });
+    const exact = { ...acceptance, difference: '0.07' };
+    for (const other of [
+      { difference: '0.08' },
+      { difference: '-0.07' },
+      { code: 'items_disagree' },
+      { stated: acceptance.found },
+      { found: acceptance.stated },
+    ]) {
+      expect(await ingest(invoice, { ...exact, ...other })).toMatchObject({ outcome: 'held' });
+    }
 
-    const ingested = await ingest(invoice, { ...acceptance, difference: '0.07' });
+    const ingested = await ingest(invoice, exact);
     const row = await stored(invoice);
     expect(ingested).toMatchObject({ outcome: 'ingested', version: 1, lines: invoice.lines.length + 1 });
     expect(parseDecimal(ingested.total).equals(row.amount)).toBe(true);

@@ -108,7 +108,14 @@ describe('launch', () => {
     const byApi = await startIngest(worker.client, invoice);
     expect(byApi?.workflowId).toBe(`ingest-invoice:digitalocean:${uuid}`);
     expect(await startIngest(worker.client, invoice)).toEqual(byApi);
-    const accepted = { difference: '0.01', reason: 'as agreed', actor: 'operator-1' };
+    const accepted = {
+      code: 'lines_disagree',
+      stated: '1.00',
+      found: '0.99',
+      difference: '0.01',
+      reason: 'as agreed',
+      actor: 'operator-1',
+    };
     expect(await startIngest(worker.client, invoice, accepted)).toBeUndefined();
 
     await startDiscovery(worker.client, 'operator-1');

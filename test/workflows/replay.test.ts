@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Worker } from '@temporalio/worker';
+import { bundleWorkflows } from '../../src/workflowBundle.ts';
 import * as workflows from '../../src/workflows/index.ts';
-import { bundleWorkflows, installQuietRuntime, workflowBundle } from '../support/worker.ts';
+import { installQuietRuntime, quiet, workflowBundle } from '../support/worker.ts';
 import { type History, historyFromPlain } from '../support/workflowHistory.ts';
 
 const folder = new URL('../histories/', import.meta.url);
@@ -34,7 +36,10 @@ describe('recorded histories', () => {
   });
 
   it('do not replay on a workflow whose steps were reordered', async () => {
-    const reordered = await bundleWorkflows('./reorderedWorkflows.ts');
+    const reordered = await bundleWorkflows(
+      quiet,
+      fileURLToPath(new URL('../support/reorderedWorkflows.ts', import.meta.url)),
+    );
     await expect(
       Worker.runReplayHistory({ workflowBundle: reordered }, historyNamed('ingestInvoice')),
     ).rejects.toThrow(/[Nn]on-?determinism/);

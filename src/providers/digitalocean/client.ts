@@ -92,13 +92,14 @@ export async function readPage<T>(
 
 async function readBody(what: string, call: Answer): Promise<unknown> {
   const { data } = await call;
-  if (!(data instanceof ReadableStream)) throw badAnswer(what, 'it has no body');
+  if (!(data instanceof ReadableStream)) throw badAnswer(what, 'it has no body', true);
   const text = await new Response(data).text();
   try {
     return JSON.parse(text);
   } catch {
+    // Cut off on the way, or a page that some gateway put in its place: the next answer may be whole.
     const isCutOff = /^\s*\{/.test(text);
-    throw badAnswer(what, isCutOff ? 'its JSON breaks off' : 'it is not JSON', isCutOff);
+    throw badAnswer(what, isCutOff ? 'its JSON breaks off' : 'it is not JSON', true);
   }
 }
 

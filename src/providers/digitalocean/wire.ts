@@ -38,14 +38,30 @@ export const balance = z.object({
   generated_at: instant,
 } satisfies Fields<Schemas['balance']>);
 
-export const billingHistoryEntry = z.object({
-  description: z.string(),
+const readableHistoryEntry = z.object({
+  description: z
+    .string()
+    .nullish()
+    .transform((value) => value ?? ''),
   amount,
   invoice_id: text,
   invoice_uuid: text,
   date: instant,
   type: z.string(),
 } satisfies Fields<Schemas['billing_history']>);
+
+/**
+ * An entry of the billing history. One that can't be read holds up none of the others: it keeps its type, if it has one, and nothing
+ * else, so that an invoice among them is counted as one that nothing identifies.
+ */
+export const billingHistoryEntry = readableHistoryEntry.catch(({ value }) => ({
+  description: 'an entry that could not be read',
+  amount: new Decimal(0),
+  invoice_id: null,
+  invoice_uuid: null,
+  date: new Date(0),
+  type: z.object({ type: z.literal('Invoice') }).safeParse(value).data?.type ?? 'unreadable',
+}));
 
 const month = z.string().regex(/^\d{4}-(?:0[1-9]|1[0-2])$/, 'expected YYYY-MM');
 

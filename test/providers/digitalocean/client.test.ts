@@ -142,8 +142,8 @@ describe('a request to DigitalOcean', () => {
 
   it.each([
     ['JSON that breaks off', JSON.stringify(balance).slice(0, 40), true],
-    ['an HTML page', '<html>sign in</html>', false],
-    ['no body', '', false],
+    ['an HTML page', '<html>sign in</html>', true],
+    ['no body', '', true],
     ['another JSON', '[]', false],
     ['a missing field', { ...balance, account_balance: undefined }, false],
     ['an amount as a number', { ...balance, account_balance: 12.23 }, false],

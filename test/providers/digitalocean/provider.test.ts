@@ -185,8 +185,8 @@ describe('faults of DigitalOcean', () => {
 
   it.each([
     ['truncated_json', 'provider_bad_answer', true],
-    ['html_page', 'provider_bad_answer', false],
-    ['empty', 'provider_bad_answer', false],
+    ['html_page', 'provider_bad_answer', true],
+    ['empty', 'provider_bad_answer', true],
     ['reset', 'provider_unavailable', true],
     ['stall', 'provider_unavailable', true],
     ['server_error', 'provider_unavailable', true],
