@@ -79,6 +79,8 @@ export async function expectWholeDiscovery(stack: KillableStack): Promise<void> 
     ingestsStarted: 137,
     ingested: 137,
     held: 0,
-    stopped: 0,
+    failed: 0,
+    stillRunning: 0,
+    unchecked: 0,
   });
 }
