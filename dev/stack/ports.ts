@@ -1,5 +1,6 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { ArcadiaError } from '../../src/domain/errors.ts';
 
 /** A TCP port on the loopback address that a part of the stack is going to listen on. */
@@ -28,14 +29,15 @@ export async function assertPortsFree(wanted: readonly WantedPort[]): Promise<vo
   });
 }
 
-/** A port that nobody listens on at this moment. */
+/**
+ * A port that nobody listens on at this moment, from below the range in which systems put outgoing connections: what stops
+ * listening on it for a while finds it free again.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(15_000, 32_000);
+    if ((await listenFault(port)) === undefined) return port;
+  }
 }
 
 async function listenFault(port: number): Promise<string | undefined> {
