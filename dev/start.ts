@@ -56,6 +56,7 @@ async function main(): Promise<JourneyFindings> {
     balance: null,
     resources: 0,
     april: { lines: 0, total: '0.00', matched: 0 },
+    focus: [],
   };
 
   const tasks = new Listr(
@@ -111,8 +112,8 @@ function untilCrash<Result>(work: Promise<Result>): Promise<Result> {
   return Promise.race([work, supervisor.crashed]);
 }
 
-function toJson({ invoices, ingested, held, april }: JourneyFindings) {
-  return { invoices, ingested, held, april };
+function toJson({ invoices, ingested, held, april, focus }: JourneyFindings) {
+  return { invoices, ingested, held, april, focus };
 }
 
 function explain(error: unknown): string {

@@ -10,11 +10,15 @@ export function summary(options: {
   readonly staysUp: boolean;
 }): string {
   const { stack, findings, jwtSecret, staysUp } = options;
+  const focus = findings.focus
+    .map(({ provider, period, total, currency }) => `${provider} ${period.slice(0, 7)} ${total} ${currency}`)
+    .join(', ');
   const found = `
 What was found
   ${findings.resources} resources run at the provider
   ${findings.invoices} invoices back to ${findings.oldest ?? 'never'}: ${findings.ingested} ingested and reconciled to the cent, ${findings.held} held
   April 2026: ${findings.april.lines} lines, $${findings.april.total}, ${findings.april.matched} of them matched to a current resource
+  FOCUS sample: ${focus}
 `;
   if (!staysUp) return found;
 

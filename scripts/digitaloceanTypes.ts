@@ -8,6 +8,7 @@ import { parse, stringify } from 'yaml';
 const source = new URL('../dev/simulator/openapi/digitalocean.yaml', import.meta.url);
 
 const paths = [
+  '/v2/apps',
   '/v2/customers/my/balance',
   '/v2/customers/my/billing_history',
   '/v2/customers/my/invoices',
@@ -17,14 +18,20 @@ const paths = [
   '/v2/databases',
   '/v2/domains',
   '/v2/droplets',
+  '/v2/firewalls',
+  '/v2/functions/namespaces',
   '/v2/images',
   '/v2/kubernetes/clusters',
   '/v2/load_balancers',
+  '/v2/monitoring/metrics/droplet/bandwidth',
   '/v2/projects',
   '/v2/projects/{project_id}/resources',
+  '/v2/registries',
   '/v2/reserved_ips',
+  '/v2/reserved_ipv6',
   '/v2/snapshots',
   '/v2/volumes',
+  '/v2/vpcs',
 ];
 
 type Tree = { [key: string]: unknown };

@@ -1,8 +1,22 @@
 import { writeFile } from 'node:fs/promises';
-import { Command } from 'commander';
-import { readMigrationConfig, readTemporalConfig } from './config.ts';
+import { Command, Option } from 'commander';
+import { readDatabaseConfig, readImportConfig, readMigrationConfig, readTemporalConfig } from './config.ts';
 import { ArcadiaError } from './domain/errors.ts';
+import {
+  type FocusDataset,
+  type FocusVersion,
+  focusDatasets,
+  focusVersions,
+} from './domain/focus/columns.ts';
+import {
+  type FocusVersion as ExportVersion,
+  focusVersions as exportVersions,
+} from './domain/focusColumns.ts';
+import { parsePeriod } from './domain/period.ts';
+import { startOrm } from './orm.ts';
+import { exportFocusFile } from './services/exportFocusFile.ts';
 import { migrateDatabase } from './services/migrateDatabase.ts';
+import { systemSession } from './session.ts';
 import { connectTemporal, temporalConnection } from './temporalClient.ts';
 import { setUpTemporal } from './temporalSetup/setUpTemporal.ts';
 
@@ -28,11 +42,54 @@ program
     const { namespace } = temporalConnection(config);
     const temporal = await connectTemporal(config);
     try {
-      for (const schedule of await setUpTemporal(temporal, namespace)) {
+      for (const schedule of await setUpTemporal(temporal, namespace, {
+        watchesFocusFolder: config.FOCUS_FOLDER !== undefined,
+      })) {
         console.log(`schedule ${schedule.id}: ${schedule.outcome}`);
       }
     } finally {
       await temporal.close();
+    }
+  });
+
+program
+  .command('focus:import')
+  .description('take in a FOCUS file (CSV, plain or gzip) and start its ingest')
+  .argument('<file>', 'the file')
+  .addOption(new Option('--dataset <name>', 'found from its columns unless given').choices(focusDatasets))
+  .addOption(new Option('--version <number>', 'found from its columns unless given').choices(focusVersions))
+  .action(async (file: string, options: { dataset?: FocusDataset; version?: FocusVersion }) => {
+    const config = readImportConfig();
+    const { importFocusFile } = await import('./importFocusFile.ts');
+    const { workflowId, isNew } = await importFocusFile(config, file, options);
+    console.log(`${isNew ? 'taken in' : 'was there already'}; ${workflowId} ingests it`);
+  });
+
+program
+  .command('focus:export')
+  .description("write a period's cost lines as a FOCUS file (CSV, gzip where the name ends with .gz)")
+  .requiredOption('--period <day>', 'the first day of the month, like 2026-04-01')
+  .requiredOption('--out <file>', 'where to')
+  .option('--provider <name>', 'of this provider alone')
+  .addOption(new Option('--version <number>', 'of FOCUS').choices(exportVersions).default('1.2'))
+  .action(async (options: { period: string; out: string; provider?: string; version: ExportVersion }) => {
+    const { period, out, provider, version } = options;
+    const orm = await startOrm({ url: readDatabaseConfig().DATABASE_URL, poolSize: 2 });
+    try {
+      const { invoices, lines } = await exportFocusFile(
+        orm,
+        {
+          period: parsePeriod(period),
+          version,
+          provider,
+          actor: { ...systemSession, subject: 'cli' },
+          now: new Date(),
+        },
+        out,
+      );
+      console.log(`wrote ${out}: ${lines} lines of ${invoices} invoices`);
+    } finally {
+      await orm.close(true);
     }
   });
 

@@ -44,7 +44,19 @@ const temporal = {
   TEMPORAL_UI_URL: url(/^https?$/, 'http://127.0.0.1:8233').default('http://127.0.0.1:8233'),
 };
 
+/** FOCUS files: the folder that is watched, and the most bytes that a file may have, unpacked. */
+const focusFolder = { FOCUS_FOLDER: text.optional() };
+const focusLimit = {
+  FOCUS_FILE_MAX_BYTES: z
+    .string()
+    .regex(/^[1-9]\d{0,12}$/, 'expected a whole number of bytes')
+    .transform(Number)
+    .default(1024 ** 3),
+};
+
 const workerSchema = z.object({
+  ...focusFolder,
+  ...focusLimit,
   DATABASE_URL: databaseUrl,
   /** Of these, half at most are held by activities; the limiter needs some too. */
   DATABASE_POOL_SIZE: count.refine((size) => size >= 4, 'expected at least 4').default(20),
@@ -80,6 +92,7 @@ export type WorkerConfig = z.output<typeof workerSchema>;
 
 const jwtAlgorithm = z.enum(['HS256', 'HS384', 'HS512']);
 const apiSchema = z.object({
+  ...focusLimit,
   DATABASE_URL: databaseUrl,
   DATABASE_POOL_SIZE: count.default(10),
   ...temporal,
@@ -108,7 +121,13 @@ const migrationSchema = z.object({
 });
 export type MigrationConfig = z.output<typeof migrationSchema>;
 
-const temporalSchema = z.object(temporal);
+const importSchema = z.object({ DATABASE_URL: databaseUrl, ...temporal, ...focusLimit });
+export type ImportConfig = z.output<typeof importSchema>;
+
+const databaseSchema = z.object({ DATABASE_URL: databaseUrl });
+export type DatabaseConfig = z.output<typeof databaseSchema>;
+
+const temporalSchema = z.object({ ...temporal, ...focusFolder });
 export type TemporalConfig = z.output<typeof temporalSchema>;
 
 /** What `src/worker.ts` needs. @throws InvalidConfiguration */
@@ -123,6 +142,14 @@ export const readMigrationConfig = (environment: Environment = process.env): Mig
 /** What a command that only talks to Temporal needs. @throws InvalidConfiguration */
 export const readTemporalConfig = (environment: Environment = process.env): TemporalConfig =>
   read(temporalSchema, environment);
+
+/** What `cli.ts focus:import` needs. @throws InvalidConfiguration */
+export const readImportConfig = (environment: Environment = process.env): ImportConfig =>
+  read(importSchema, environment);
+
+/** What a command that only talks to the database needs. @throws InvalidConfiguration */
+export const readDatabaseConfig = (environment: Environment = process.env): DatabaseConfig =>
+  read(databaseSchema, environment);
 
 /** Secrets may also come from a file named by `<NAME>_FILE`, as container platforms mount them. */
 const secretNames = [

@@ -16,6 +16,8 @@ import { connectTemporal } from './temporalClient.ts';
 const statementTimeoutMs = 10_000;
 /** A connection that says nothing for longer is given up, so that each request is answered though PostgreSQL stands still. */
 const silenceTimeoutMs = statementTimeoutMs + 2_000;
+/** A file of a gigabyte takes a while to arrive; Node's own limit is 5 minutes. Headers still have to be there within one. */
+const uploadMilliseconds = 30 * 60 * 1000;
 /** Requests in flight get this long to be answered after SIGTERM. */
 const drainMilliseconds = 30_000;
 const cleaningMilliseconds = 60 * 60 * 1000;
@@ -48,6 +50,7 @@ async function main(): Promise<void> {
   const metricsServer = createMetricsServer(metrics);
   const metricsPort = await listen(metricsServer, config.METRICS_HOST, config.METRICS_PORT);
   const server = app.listen(config.API_PORT, config.API_HOST);
+  server.requestTimeout = uploadMilliseconds;
   const port = await listening(server);
   const terminator = createHttpTerminator({ server, gracefulTerminationTimeout: drainMilliseconds });
   const cleaning = setInterval(() => {

@@ -47,7 +47,13 @@ async function main(): Promise<void> {
   const { connectionOptions, namespace } = temporalConnection(config);
   const connection = await NativeConnection.connect(connectionOptions);
   const workflowBundle = await bundleWorkflows(temporalLog);
-  const activities = createActivities({ orm, pool, providers: configuredProviders(config, pool, log) });
+  const activities = createActivities({
+    orm,
+    pool,
+    providers: configuredProviders(config, pool, log),
+    focusFolder: config.FOCUS_FOLDER,
+    focusFileLimit: config.FOCUS_FILE_MAX_BYTES,
+  });
   const workers = await Promise.all(
     queues.map((taskQueue) =>
       Worker.create({

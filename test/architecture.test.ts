@@ -84,7 +84,7 @@ const rooms: Readonly<
 const packages: Readonly<Record<string, RegExp>> = {
   domain: /^(?:decimal\.js|temporal-polyfill)$/,
   entities: /^@mikro-orm\//,
-  services: /^(?:@mikro-orm\/|pg$|pg-copy-streams$|node:)/,
+  services: /^(?:@mikro-orm\/|pg$|pg-copy-streams$|csv-stringify\/sync$|node:)/,
   workflows: /^@temporalio\/(?:workflow|common)$/,
 };
 
@@ -108,6 +108,8 @@ describe('the rooms of src', () => {
     const used = imports.filter(({ file }) => roomOf(file) === room);
     expect(used.length).toBeGreaterThan(0);
     const forbidden = used.filter(({ target, isTypeOnly }) => {
+      // A FOCUS file lies in our own database: reading it is no call to a provider.
+      if (room === 'services' && target.startsWith('src/providers/focus/')) return false;
       if (!target.startsWith('src')) return packages[room]?.test(target) === false;
       const other = roomOf(target);
       return !(allowed?.values.includes(other) || (isTypeOnly && allowed?.types?.includes(other)));

@@ -38,6 +38,30 @@ describe('the table of schedules', () => {
       on: 'cloud-billing',
     },
     {
+      id: 'estimate',
+      minute: 9,
+      hour: '*',
+      starts: 'estimateMonth',
+      as: 'estimate-month',
+      on: 'cloud-billing',
+    },
+    {
+      id: 'spaces-usage',
+      minute: 35,
+      hour: '*',
+      starts: 'measureSpaces',
+      as: 'measure-spaces',
+      on: 'cloud-sync-slow',
+    },
+    {
+      id: 'bandwidth',
+      minute: 40,
+      hour: '*',
+      starts: 'measureBandwidth',
+      as: 'measure-bandwidth',
+      on: 'cloud-sync-slow',
+    },
+    {
       id: 'discovery',
       minute: 23,
       hour: 2,
@@ -57,22 +81,25 @@ describe('the table of schedules', () => {
     },
   );
 
-  it('holds these five and no other, each under an id of its own', () => {
+  it('holds these eight and no other, each under an id of its own', () => {
     expect(schedules.map(({ id }) => id)).toEqual([
       'inventory-fast',
       'inventory-full',
       'inventory-slow',
       'balance',
+      'estimate',
+      'spaces-usage',
+      'bandwidth',
       'discovery',
     ]);
-    expect(new Set(schedules.map(({ launch }) => launch.workflowId)).size).toBe(5);
+    expect(new Set(schedules.map(({ launch }) => launch.workflowId)).size).toBe(8);
   });
 
-  it('skips an hourly run while the one before is launched, makes it up within half an hour, and ends a run that hangs before the next', () => {
+  it('skips an hourly run while the one before is launched, makes it up within half an hour, and ends one that hangs before the next, a measurement of buckets before the next day', () => {
     for (const schedule of schedules.filter(({ at }) => at.hour === '*')) {
       expect(schedule.overlap).toBe('SKIP');
       expect(schedule.catchupWindow).toBe('30 minutes');
-      expect(schedule.launch.timeoutMinutes).toBeLessThan(60);
+      expect(schedule.launch.timeoutMinutes).toBeLessThan(schedule.id === 'spaces-usage' ? 24 * 60 : 60);
     }
   });
 

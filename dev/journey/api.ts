@@ -7,6 +7,12 @@ export interface Api {
   /** @throws ArcadiaError `api_refused` with the problem that the API answers */
   readonly get: <Answer>(path: string, answer: z.ZodType<Answer>) => Promise<Answer>;
   readonly post: (path: string) => Promise<void>;
+  /** Sends a file. */
+  readonly upload: <Answer>(
+    path: string,
+    file: { readonly content: Uint8Array<ArrayBuffer>; readonly type: string },
+    answer: z.ZodType<Answer>,
+  ) => Promise<Answer>;
   /** All pages of a list. */
   readonly list: <Item>(path: string, item: z.ZodType<Item>) => Promise<Item[]>;
   /**
@@ -19,8 +25,15 @@ export interface Api {
 const workflowProcess = z.object({ state: z.string(), started_at: z.coerce.date() });
 
 export function createApi(url: string, token: string): Api {
-  async function call(method: string, path: string): Promise<unknown> {
-    const response = await fetch(`${url}${path}`, { method, headers: { authorization: `Bearer ${token}` } });
+  async function call(method: string, path: string, file?: Parameters<Api['upload']>[1]): Promise<unknown> {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(file === undefined ? {} : { 'content-type': file.type }),
+      },
+      ...(file === undefined ? {} : { body: file.content }),
+    });
     const text = await response.text();
     if (!response.ok) {
       throw new ArcadiaError('api_refused', `${method} ${path} answered ${response.status}: ${text}`, {
@@ -37,6 +50,7 @@ export function createApi(url: string, token: string): Api {
     post: async (path) => {
       await call('POST', path);
     },
+    upload: async (path, file, answer) => answer.parse(await call('POST', path, file)),
     async list(path, item) {
       const page = z.object({ items: z.array(item), next_cursor: z.string().nullable() });
       const items: z.output<typeof item>[] = [];

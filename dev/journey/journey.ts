@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { syncSpeeds } from '../../src/domain/resourceKind.ts';
 import { workflowIds } from '../../src/workflows/ids.ts';
 import type { Api } from './api.ts';
+import { type FocusSum, ingestFocusSample } from './focusSample.ts';
 
 /** What the journey found; money as decimal strings. */
 export interface JourneyFindings {
@@ -14,6 +15,8 @@ export interface JourneyFindings {
   balance: { month_to_date_balance: string; currency: string; generated_at: string } | null;
   resources: number;
   april: { lines: number; total: string; matched: number };
+  /** What the FOCUS sample charges, by provider and period. */
+  focus: FocusSum[];
 }
 
 export interface JourneyStep {
@@ -23,7 +26,7 @@ export interface JourneyStep {
 }
 
 const april = '2026-04-01';
-const invoice = z.object({ period: z.string(), ingest_status: z.string() });
+const invoice = z.object({ provider: z.string(), period: z.string(), ingest_status: z.string() });
 const balances = z.object({
   latest: z
     .object({ month_to_date_balance: z.string(), currency: z.string(), generated_at: z.string() })
@@ -77,7 +80,7 @@ export function journeySteps(api: Api, findings: JourneyFindings): JourneyStep[]
           ended.abort();
           await progress;
         }
-        const invoices = await api.list('/api/v1/billing/invoices', invoice);
+        const invoices = await ownInvoices(api);
         findings.invoices = invoices.length;
         findings.ingested = count(invoices, 'ingested');
         findings.held = count(invoices, 'held');
@@ -100,15 +103,33 @@ export function journeySteps(api: Api, findings: JourneyFindings): JourneyStep[]
         return `${found.count} lines, ${findings.april.total} ${found.totals[0]?.currency ?? ''}: ${outcomes}`;
       },
     },
+    {
+      title: 'Any cloud: the FOCUS sample, real charges of three clouds, proved to the last decimal',
+      async run() {
+        findings.focus = await ingestFocusSample(api);
+        return findings.focus
+          .map(
+            ({ provider, period, total, currency }) =>
+              `${provider} ${period.slice(0, 7)} ${total} ${currency}`,
+          )
+          .join(', ');
+      },
+    },
   ];
 }
 
 async function showProgress(api: Api, say: (progress: string) => void, ended: AbortSignal): Promise<void> {
   while (!ended.aborted) {
     await delay(1000, undefined, { signal: ended }).catch(() => undefined);
-    const invoices = await api.list('/api/v1/billing/invoices', invoice);
+    const invoices = await ownInvoices(api);
     if (invoices.length > 0) say(`${count(invoices, 'ingested')} of ${invoices.length} ingested`);
   }
+}
+
+/** The invoices of the account itself; those of FOCUS files stand beside them. */
+async function ownInvoices(api: Api): Promise<z.output<typeof invoice>[]> {
+  const invoices = await api.list('/api/v1/billing/invoices', invoice);
+  return invoices.filter((entry) => entry.provider === 'digitalocean');
 }
 
 function count(invoices: readonly { ingest_status: string }[], status: string): number {

@@ -28,6 +28,12 @@ export interface Account {
   readonly kubernetesClusters: KubernetesCluster[];
   readonly tags: Tag[];
   readonly buckets: Bucket[];
+  readonly apps: App[];
+  readonly registries: Registry[];
+  readonly functionsNamespaces: FunctionsNamespace[];
+  readonly reservedIpv6s: ReservedIpv6[];
+  readonly firewalls: Firewall[];
+  readonly vpcs: Vpc[];
 }
 
 export interface WireObject {
@@ -164,6 +170,40 @@ export interface DatabaseCluster extends WireObject {
 }
 
 export interface KubernetesCluster extends WireObject {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** `spec` holds what the owner configured, environment variables with their secrets included. */
+export interface App extends WireObject {
+  readonly id: string;
+  readonly spec: WireObject & { readonly name: string };
+}
+
+export interface Registry extends WireObject {
+  readonly name: string;
+}
+
+/** `key` opens it, with its name. */
+export interface FunctionsNamespace extends WireObject {
+  readonly namespace: string;
+  readonly label: string;
+  readonly key: string;
+}
+
+export interface ReservedIpv6 {
+  readonly ip: string;
+  readonly regionSlug: string;
+  readonly reservedAt: string;
+  readonly dropletId: number | null;
+}
+
+export interface Firewall extends WireObject {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface Vpc extends WireObject {
   readonly id: string;
   readonly name: string;
 }

@@ -30,6 +30,7 @@ const balanceChange = z.strictObject({
 const settingsChange = z.strictObject({
   actionMilliseconds: z.int().min(0).optional(),
   delayMilliseconds: z.int().min(0).optional(),
+  metricLagSeconds: z.int().min(0).optional(),
 });
 
 /**
@@ -72,6 +73,7 @@ export function addControlRoutes(router: Router<RequestState>, state: SimulatorS
     const change = parseBody(settingsChange, ctx.request.body);
     settings.actionMilliseconds = change.actionMilliseconds ?? settings.actionMilliseconds;
     settings.delayMilliseconds = change.delayMilliseconds ?? settings.delayMilliseconds;
+    settings.metricLagSeconds = change.metricLagSeconds ?? settings.metricLagSeconds;
     ctx.body = settings;
   });
 }

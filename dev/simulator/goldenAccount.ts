@@ -4,6 +4,7 @@ import { buildDroplet } from './droplets.ts';
 import { readGoldenHistory, readGoldenInventory } from './goldenFiles.ts';
 import { goldenInvoices, goldenPreview } from './goldenInvoices.ts';
 import { otherResources } from './otherResources.ts';
+import { platformResources } from './platformResources.ts';
 import { seededUuid } from './seeded.ts';
 import { regionSlugs, regions, sizes } from './sizesAndRegions.ts';
 
@@ -32,6 +33,7 @@ export function goldenAccount(): Account {
   const billingHistory = readGoldenHistory();
   const preview = goldenPreview(droplets, projectOf);
   const others = otherResources(projects, droplets);
+  const platform = platformResources(projects, droplets);
   return {
     profile: {
       droplet_limit: 25,
@@ -53,6 +55,7 @@ export function goldenAccount(): Account {
     droplets,
     projects,
     ...others,
+    ...platform,
     images: [publicImage, ...others.images],
     projectResources: [
       ...droplets.map((droplet): ProjectResource => {
@@ -60,6 +63,7 @@ export function goldenAccount(): Account {
         return { urn, projectId: projectId(projectOf(droplet)), assignedAt: droplet.created_at };
       }),
       ...others.projectResources,
+      ...platform.projectResources,
     ],
     tags: [{ name: 'pilot' }],
   };

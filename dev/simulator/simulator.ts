@@ -22,6 +22,8 @@ import { RequestLog } from './requestLog.ts';
 import { addActionRoutes } from './routes/actions.ts';
 import { addBillingRoutes } from './routes/billing.ts';
 import { addDropletRoutes } from './routes/droplets.ts';
+import { addMetricRoutes } from './routes/metrics.ts';
+import { addPlatformRoutes } from './routes/platform.ts';
 import { addProjectRoutes } from './routes/projects.ts';
 import { addResourceRoutes } from './routes/resources.ts';
 import { addSpacesRoutes } from './routes/spaces.ts';
@@ -70,6 +72,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     settings: {
       actionMilliseconds: options.actionMilliseconds ?? 300,
       delayMilliseconds: options.delayMilliseconds ?? 0,
+      metricLagSeconds: 0,
     },
     token: options.token ?? 'simulator-token',
     spacesKey: options.spacesKey ?? 'simulator-spaces-key',
@@ -124,6 +127,8 @@ function createApp(state: SimulatorState, hasControl: boolean): Koa<RequestState
   addActionRoutes(api, state);
   addResourceRoutes(api, state);
   addTagRoutes(api, state);
+  addPlatformRoutes(api, state);
+  addMetricRoutes(api, state);
   app.use(api.routes());
   return app;
 }

@@ -29,6 +29,7 @@ const sizeRows: readonly SizeRow[] = [
   ['g-4vcpu-16gb', 16384, 4, 50, 5, 126, 0.1875, 'General Purpose'],
   ['c-8', 16384, 8, 100, 6, 168, 0.25, 'CPU-Optimized'],
   ['m-4vcpu-32gb', 32768, 4, 100, 6, 168, 0.25, 'Memory-Optimized'],
+  ['gpu-4000adax1-20gb', 32768, 8, 500, 10, 565.44, 0.76, 'RTX 4000 Ada GPU - 1X'],
 ];
 
 const regionNames = [

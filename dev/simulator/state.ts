@@ -22,6 +22,8 @@ export interface Settings {
   actionMilliseconds: number;
   /** Added to every answer. */
   delayMilliseconds: number;
+  /** Readings of metrics are served only when they are this old. */
+  metricLagSeconds: number;
 }
 
 /** An action of a droplet. It is finished by the first request that comes after `dueAt`. */

@@ -1,7 +1,9 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Pool } from 'pg';
 import { ArcadiaError } from '../domain/errors.ts';
-import type { Provider } from '../providers/provider.ts';
+import { createFocusSource } from '../providers/focus/source.ts';
+import type { InvoiceSource, Provider } from '../providers/provider.ts';
+import { focusInvoiceFinder } from '../services/focusInvoices.ts';
 import { forSession, systemSession } from '../session.ts';
 
 /** What activities work with; the worker builds it once. */
@@ -10,6 +12,10 @@ export interface ActivityDependencies {
   /** The ORM's own connections, for COPY. */
   readonly pool: Pool;
   readonly providers: ReadonlyMap<string, Provider>;
+  /** The folder that is watched for FOCUS files, where one is. */
+  readonly focusFolder?: string | undefined;
+  /** The most bytes that a FOCUS file may have, unpacked. */
+  readonly focusFileLimit?: number | undefined;
 }
 
 /** A fresh EntityManager for one attempt of one activity. */
@@ -27,4 +33,12 @@ export function providerNamed(dependencies: ActivityDependencies, name: string):
     );
   }
   return provider;
+}
+
+/** Where the invoices of a provider are read from: its own API where it is configured, else the FOCUS files that were brought. */
+export function invoiceSourceNamed(dependencies: ActivityDependencies, name: string): InvoiceSource {
+  return (
+    dependencies.providers.get(name) ??
+    createFocusSource(name, focusInvoiceFinder(systemEntityManager(dependencies)))
+  );
 }

@@ -12,7 +12,7 @@ import {
 } from '../services/stageInvoice.ts';
 import { storeInvoice } from '../services/storeInvoice.ts';
 import type { IngestInvoiceInput, IngestInvoiceResult } from '../workflows/messages.ts';
-import { type ActivityDependencies, providerNamed, systemEntityManager } from './dependencies.ts';
+import { type ActivityDependencies, invoiceSourceNamed, systemEntityManager } from './dependencies.ts';
 import { reportProgress } from './keepAlive.ts';
 
 /** What one ingest works on. */
@@ -53,19 +53,19 @@ export function createInvoiceIngestActivities(dependencies: ActivityDependencies
     },
 
     async readInvoiceSummary(input: InvoiceReference): Promise<{ amount: string; currency: string }> {
-      const provider = providerNamed(dependencies, input.provider);
+      const provider = invoiceSourceNamed(dependencies, input.provider);
       const summary = await provider.invoiceSummary(input.invoiceUuid, cancellationSignal());
       return { amount: summary.amount.toFixed(), currency: summary.currency };
     },
 
     async stageLines(input: StagedInvoice): Promise<StagedLines> {
-      const provider = providerNamed(dependencies, input.provider);
+      const provider = invoiceSourceNamed(dependencies, input.provider);
       const lines = provider.invoiceLines(input.invoiceUuid, cancellationSignal());
       return stageInvoiceLines(dependencies.pool, input.stageId, lines, (rows) => reportProgress({ rows }));
     },
 
     async stageItems(input: StagedInvoice): Promise<StagedItems> {
-      const provider = providerNamed(dependencies, input.provider);
+      const provider = invoiceSourceNamed(dependencies, input.provider);
       const items = provider.invoiceItems(input.invoiceUuid, cancellationSignal());
       return stageInvoiceItems(dependencies.pool, input.stageId, items, (rows) => reportProgress({ rows }));
     },
@@ -88,7 +88,8 @@ export function createInvoiceIngestActivities(dependencies: ActivityDependencies
         lines: parseDecimal(input.staged.total),
         items: parseDecimal(input.stagedItems.total),
         currency: invoice.currency,
-        otherCurrencies: [input.staged.currency, input.summary.currency],
+        // No lines have no currency.
+        otherCurrencies: [...(input.staged.lines > 0 ? [input.staged.currency] : []), input.summary.currency],
       });
       const stated = toAmountText(parseDecimal(invoice.amount));
       if (verdict.agrees || staysAccepted(verdict, invoice, input.staged)) return { agrees: true, stated };

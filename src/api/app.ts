@@ -8,7 +8,7 @@ import { answerOnce } from './idempotency.ts';
 import type { Metrics } from './metrics.ts';
 import { notFound, Problem, problemBody, toProblem } from './problems.ts';
 import { createRateLimits } from './rateLimits.ts';
-import { checkBodyHeaders, readBody } from './requestBody.ts';
+import { checkBodyHeaders, checkFileHeaders, readBody } from './requestBody.ts';
 import type { ApiContext, ApiMiddleware, RequestState } from './requestState.ts';
 import { type ApiDependencies, authorize, type Reply, type Route } from './route.ts';
 import { routes } from './routes.ts';
@@ -25,12 +25,14 @@ export function createApp(options: AppOptions): App {
   const api: ApiDependencies = { ...options, clock: options.clock ?? (() => new Date()) };
   const limits = createRateLimits(api.config.RATE_LIMIT_PER_MINUTE);
   const app: App = new Koa<RequestState>();
+  // What happens to an answer that is under way, where no problem details can be sent any more: the reader left, or a stream broke.
+  app.on('error', (error: unknown) => api.log.warn({ err: error }, 'an answer broke off'));
   app.use(identifyRequest(api));
   app.use(logRequest(options.metrics));
   app.use(answerProblems);
   app.use(securityHeaders);
   if (api.config.CORS_ORIGINS.length > 0) app.use(allowOrigins(api.config.CORS_ORIGINS));
-  app.use(checkBodyHeaders);
+  app.use(checkBodyHeaders(uploadPaths));
   app.use(limits.byAddress);
   const router = createRouter(api, limits.bySubject);
   app.use(router.routes());
@@ -50,7 +52,7 @@ export function createRouter(api: ApiDependencies, limitSubject: ApiMiddleware):
       nameRoute(route),
       ...before,
       allowRoles(route),
-      ...readers(route),
+      ...readers(route, api),
       (ctx) => answer(ctx, route, api),
     );
   }
@@ -61,7 +63,7 @@ async function answer(ctx: ApiContext, route: Route, api: ApiDependencies): Prom
   const { caller } = ctx.state;
   const work = route.prepare(ctx, api);
   const reply =
-    route.method === 'get' || caller === undefined
+    route.method === 'get' || route.upload !== undefined || caller === undefined
       ? await work()
       : await answerOnce(
           ctx,
@@ -82,7 +84,17 @@ function send(ctx: ApiContext, reply: Reply): void {
   ctx.set({ ...reply.headers });
 }
 
-const readers = (route: Route): ApiMiddleware[] => (route.method === 'get' ? [] : [readBody]);
+/** What stands before a handler to take the body. */
+function readers(route: Route, api: ApiDependencies): ApiMiddleware[] {
+  if (route.upload !== undefined) {
+    return [checkFileHeaders(route.upload.contentTypes, route.upload.limit(api.config))];
+  }
+  return route.method === 'get' ? [] : [readBody];
+}
+
+const uploadPaths: ReadonlySet<string> = new Set(
+  routes.filter((route) => route.upload !== undefined).map((route) => route.path),
+);
 
 const nameRoute =
   (route: Route): ApiMiddleware =>

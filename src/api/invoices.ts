@@ -12,6 +12,7 @@ import {
   amount,
   currency,
   instant,
+  invoiceId,
   json,
   limit,
   link,
@@ -19,6 +20,7 @@ import {
   period,
   reason,
   signedDecimal,
+  text,
   toAmount,
   toInstant,
   toInstantOrNull,
@@ -72,7 +74,9 @@ const invoiceWithVersions = z
   .strictObject({ ...invoice.shape, versions: z.array(invoiceVersion) })
   .meta({ id: 'CloudInvoiceWithVersions' });
 
-const byUuid = z.strictObject({ uuid });
+const byUuid = z.strictObject({ uuid: invoiceId });
+/** Two providers may use one id; without it, the first by name. */
+const ofProvider = z.strictObject({ provider: text(100).optional() });
 const platformReaders = ['platform_admin', 'platform_viewer'] as const;
 
 function costLinesLink(row: CloudInvoice, version?: number): string {
@@ -98,7 +102,7 @@ const toInvoice = (row: CloudInvoice): z.input<typeof invoice> => ({
   discovered_at: toInstant(row.discoveredAt),
   ingested_at: toInstantOrNull(row.ingestedAt ?? null),
   links: {
-    self: `/api/v1/billing/invoices/${row.invoiceUuid}`,
+    self: `/api/v1/billing/invoices/${encodeURIComponent(row.invoiceUuid)}?${new URLSearchParams({ provider: row.provider })}`,
     cost_lines: costLinesLink(row),
     process: processLink(workflowIds.ingestInvoice(row.provider, row.invoiceUuid)),
   },
@@ -150,10 +154,11 @@ export const invoiceRoutes: readonly Route[] = [
     summary: 'One invoice with all its versions and, where it is held, why.',
     roles: platformReaders,
     params: byUuid,
+    query: ofProvider,
     answer: { status: 200, description: 'The invoice.', schema: invoiceWithVersions },
     problems: { 404: 'No such invoice.' },
-    async handle({ em, params }) {
-      const row = await readInvoice(em, params.uuid);
+    async handle({ em, params, query }) {
+      const row = await readInvoice(em, params.uuid, query.provider);
       if (row === null) throw notFound('invoice');
       const versions = await listInvoiceVersions(em, row.id);
       return {
@@ -169,10 +174,11 @@ export const invoiceRoutes: readonly Route[] = [
     summary: 'Ingests an invoice, again if it was before; meets the ingest that runs, if one does.',
     roles: ['platform_admin'],
     params: byUuid,
+    query: ofProvider,
     answer: started,
     problems: { 404: 'No such invoice.', 503: "Temporal can't be reached." },
-    async handle({ em, api, caller, params, now, requestId }) {
-      const row = await readInvoice(em, params.uuid);
+    async handle({ em, api, caller, params, query, now, requestId }) {
+      const row = await readInvoice(em, params.uuid, query.provider);
       if (row === null) throw notFound('invoice');
       await recordAudit(em, caller, {
         occurredAt: now,
@@ -194,6 +200,7 @@ export const invoiceRoutes: readonly Route[] = [
     summary: 'Books what a held invoice does not explain as one `unexplained` line, with a reason.',
     roles: ['platform_admin'],
     params: byUuid,
+    query: ofProvider,
     body: z.strictObject({ difference: signedDecimal, reason }),
     answer: started,
     problems: {
@@ -201,8 +208,8 @@ export const invoiceRoutes: readonly Route[] = [
       409: 'It is not held, not with that difference, or its ingest runs.',
       503: "Temporal can't be reached.",
     },
-    async handle({ em, api, caller, params, body, now, requestId }) {
-      const row = await readInvoice(em, params.uuid);
+    async handle({ em, api, caller, params, query, body, now, requestId }) {
+      const row = await readInvoice(em, params.uuid, query.provider);
       if (row === null) throw notFound('invoice');
       const held = heldDisagreement(row, body.difference);
       await recordAudit(em, caller, {

@@ -3,10 +3,11 @@ import {
   OpenApiGeneratorV31,
   type ResponseConfig,
   type RouteConfig,
+  type ZodRequestBody,
 } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { service } from './health.ts';
-import type { Route } from './route.ts';
+import type { Route, Upload } from './route.ts';
 import { routes } from './routes.ts';
 
 const problem = z
@@ -100,7 +101,8 @@ function toPath(route: Route, bearer: string): RouteConfig {
     request: {
       params: route.params,
       query: route.query,
-      ...(isWrite ? { headers: writeHeaders } : {}),
+      ...(isWrite && route.upload === undefined ? { headers: writeHeaders } : {}),
+      ...(route.upload === undefined ? {} : { body: fileBody(route.upload) }),
       ...(route.body === undefined
         ? {}
         : {
@@ -111,6 +113,14 @@ function toPath(route: Route, bearer: string): RouteConfig {
           }),
     },
     responses: { ...answers(route), ...problems(route) },
+  };
+}
+
+function fileBody(upload: Upload): ZodRequestBody {
+  const file = { schema: { type: 'string', format: 'binary' } } as const;
+  return {
+    required: true,
+    content: Object.fromEntries(upload.contentTypes.map((type) => [type, file])),
   };
 }
 

@@ -25,10 +25,19 @@ export interface Reply<Body = unknown> {
   readonly body: Body;
 }
 
+/** A body that is a file: it is read while it arrives and never held whole. */
+export interface Upload {
+  readonly contentTypes: readonly string[];
+  /** The most bytes that it may have. */
+  readonly limit: (config: ApiConfig) => number;
+}
+
 export interface RouteRequest<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
+  /** The body as it arrives; only for routes with `upload`. */
+  readonly file: AsyncIterable<Uint8Array>;
   readonly requestId: string;
   readonly now: Date;
   readonly api: ApiDependencies;
@@ -51,6 +60,8 @@ interface RouteShape<Params, Query, Body, Answer> {
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
+  /** Instead of a JSON body. Its content is its own key: such a route takes no Idempotency-Key. */
+  readonly upload?: Upload;
   readonly answer: AnswerShape<Answer>;
   /** Problems beyond those that every route of its kind may answer, with what they mean here. */
   readonly problems?: Readonly<Record<number, string>>;
@@ -76,6 +87,7 @@ export interface Route {
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
   readonly body: z.ZodType | undefined;
+  readonly upload: Upload | undefined;
   readonly answer: AnswerShape<z.ZodType>;
   readonly problems: Readonly<Record<number, string>>;
   /** Validates the request. What it returns does the work, and can't fail on input any more. @throws Problem */
@@ -145,7 +157,8 @@ function describe(shape: RouteShape<z.ZodObject, z.ZodObject, z.ZodType, z.ZodTy
     summary: shape.summary,
     params: shape.params ?? nothing,
     query: shape.query ?? nothing,
-    body: shape.method === 'get' ? undefined : (shape.body ?? nothing),
+    body: shape.method === 'get' || shape.upload !== undefined ? undefined : (shape.body ?? nothing),
+    upload: shape.upload,
     answer: shape.answer,
     problems: shape.problems ?? {},
   };
@@ -167,6 +180,7 @@ function readRequest<Params extends z.ZodObject, Query extends z.ZodObject, Body
     params: params as z.output<Params>,
     query: query as z.output<Query>,
     body: body as z.output<Body>,
+    file: ctx.req,
     requestId: ctx.state.requestId,
     now: api.clock(),
     api,

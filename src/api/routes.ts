@@ -1,6 +1,9 @@
 import { auditRoutes } from './audit.ts';
 import { billingRoutes } from './billing.ts';
 import { docsRoutes } from './docs.ts';
+import { estimateRoutes } from './estimate.ts';
+import { focusRoutes } from './focus.ts';
+import { focusExportRoutes } from './focusExport.ts';
 import { healthRoutes } from './health.ts';
 import { inventoryRoutes } from './inventory.ts';
 import { processRoutes } from './processes.ts';
@@ -15,6 +18,9 @@ export const routes: readonly Route[] = [
   ...inventoryRoutes,
   ...projectRoutes,
   ...billingRoutes,
+  ...estimateRoutes,
+  ...focusExportRoutes,
+  ...focusRoutes,
   ...processRoutes,
   ...scheduleRoutes,
   ...auditRoutes,

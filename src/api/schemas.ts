@@ -24,6 +24,15 @@ export const uuid = z
   .toLowerCase()
   .meta({ type: 'string', format: 'uuid' });
 
+/** What a provider calls an invoice: a UUID, or any text that is no path. */
+export const invoiceId = z
+  .string({ error: 'expected the id of an invoice, of 1 to 300 characters' })
+  .min(1, 'expected the id of an invoice, of 1 to 300 characters')
+  .max(300, 'expected the id of an invoice, of 1 to 300 characters')
+  .refine(cleanText, 'must not contain NUL or damaged characters')
+  .transform((value) => (guid.test(value) ? value.toLowerCase() : value))
+  .meta({ type: 'string', minLength: 1, maxLength: 300 });
+
 export const period = z
   .string({ error: 'expected the first day of a month, like 2026-04-01' })
   .regex(firstDayOfMonth, 'expected the first day of a month, like 2026-04-01')

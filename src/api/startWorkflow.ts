@@ -2,7 +2,11 @@ import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/c
 import type { CloudInvoice } from '../entities/cloudInvoice.ts';
 import { discoveryTimeoutMinutes } from '../schedules.ts';
 import { workflowIds } from '../workflows/ids.ts';
-import type { DiscoverInvoicesInput, IngestInvoiceInput } from '../workflows/messages.ts';
+import type {
+  DiscoverInvoicesInput,
+  IngestFocusFileInput,
+  IngestInvoiceInput,
+} from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/searchAttributes.ts';
 import { taskQueues } from '../workflows/taskQueues.ts';
 
@@ -23,6 +27,23 @@ export async function startDiscovery(client: Client, requestedBy: string): Promi
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     staticSummary: `Discover and ingest the invoices of ${provider}`,
     workflowExecutionTimeout: `${discoveryTimeoutMinutes} minutes`,
+  });
+  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+}
+
+/** Starts the ingest of a FOCUS file, or meets the one that runs. */
+export async function startFocusIngest(
+  client: Client,
+  file: { readonly id: string; readonly sha256: string; readonly name: string },
+): Promise<StartedWorkflow> {
+  const input: IngestFocusFileInput = { fileId: file.id };
+  const handle = await client.workflow.start('ingestFocusFile', {
+    workflowId: workflowIds.ingestFocusFile(file.sha256),
+    taskQueue: taskQueues.billing,
+    args: [input],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `Ingests the FOCUS file ${file.name.slice(0, 100)}`,
   });
   return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
 }

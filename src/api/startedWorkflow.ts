@@ -6,7 +6,7 @@ import type { StartedWorkflow } from './startWorkflow.ts';
 
 const links = z.strictObject({ process: link, temporal_ui: link });
 
-const startedWorkflow = z
+export const startedWorkflow = z
   .strictObject({ workflow_id: z.string(), run_id: z.string(), links })
   .meta({ id: 'StartedWorkflow' });
 

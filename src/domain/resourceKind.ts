@@ -1,4 +1,4 @@
-/** Every kind of cloud resource that costs money and that we list, one word for one idea in column, type and JSON. */
+/** Every kind of cloud resource that we list, one word for one idea in column, type and JSON. */
 export const resourceKinds = [
   'droplet',
   'volume',
@@ -10,16 +10,28 @@ export const resourceKinds = [
   'snapshot',
   'backup',
   'spaces_bucket',
+  'app',
+  'container_registry',
+  'functions_namespace',
+  'reserved_ipv6',
+  'firewall',
+  'vpc',
 ] as const;
 export type ResourceKind = (typeof resourceKinds)[number];
+
+/** Kinds that are listed for what they say of others and that no provider of ours charges for: nobody waits for their cost. */
+export const contextKinds = ['firewall', 'vpc'] as const satisfies readonly ResourceKind[];
+export type ContextKind = (typeof contextKinds)[number];
+/** The kinds that a charge may name. */
+export type ChargeableKind = Exclude<ResourceKind, ContextKind>;
 
 /**
  * The three speeds of the inventory sync; each has a task queue of its own, so that a slow listing never holds up a fast one.
  * Projects are listed with the full speed; they are not resources themselves.
  */
 export const kindsBySpeed = {
-  fast: ['droplet', 'volume', 'reserved_ip', 'load_balancer'],
-  full: ['database', 'kubernetes_cluster', 'domain'],
+  fast: ['droplet', 'volume', 'reserved_ip', 'load_balancer', 'reserved_ipv6', 'firewall', 'vpc'],
+  full: ['database', 'kubernetes_cluster', 'domain', 'app', 'container_registry', 'functions_namespace'],
   slow: ['snapshot', 'backup', 'spaces_bucket'],
 } as const satisfies Record<string, readonly ResourceKind[]>;
 export type SyncSpeed = keyof typeof kindsBySpeed;
@@ -39,12 +51,19 @@ export const listedIdForms: Readonly<Partial<Record<ResourceKind, string>>> = {
   load_balancer: uuid,
   database: uuid,
   kubernetes_cluster: uuid,
+  app: uuid,
 };
 
 /**
  * Which kinds of resource a line of a kind may belong to. A backup is charged by the name of its droplet, and its cost is that
- * droplet's; every other kind is charged by its own.
+ * droplet's; a context kind is charged for by nothing; every other kind by its own.
  */
 export function chargedKinds(kind: ResourceKind): readonly ResourceKind[] {
+  if (isContextKind(kind)) return [];
   return kind === 'backup' ? ['backup', 'droplet'] : [kind];
+}
+
+/** Whether a resource of the kind costs nothing, so that no cost of it is missing. */
+export function isContextKind(kind: ResourceKind): kind is ContextKind {
+  return contextKinds.some((context) => context === kind);
 }

@@ -1,7 +1,8 @@
+import type { RateSample } from '../domain/bandwidth.ts';
 import type { JsonValue } from '../domain/errors.ts';
 import type { Decimal } from '../domain/money.ts';
 import type { Period } from '../domain/period.ts';
-import type { ResourceKind } from '../domain/resourceKind.ts';
+import type { ChargeableKind, ResourceKind } from '../domain/resourceKind.ts';
 
 /**
  * Where COGS and inventory come from. A provider turns one cloud's wire formats into these words; nothing of its own
@@ -24,6 +25,49 @@ export interface Provider {
   readonly projects: (signal?: AbortSignal) => Promise<ProviderProject[]>;
   /** All resources of one kind. @throws PartialListing where the listing is not whole */
   readonly resources: (kind: ResourceKind, signal?: AbortSignal) => Promise<ProviderResource[]>;
+  /** What the running month has cost so far, null where the provider says nothing of it; absent where it never does. */
+  readonly monthToDate?: (signal?: AbortSignal) => Promise<MonthToDate | null>;
+  /**
+   * Adds up the objects of a bucket, page by page; each page's sums take in the pages before. Goes on after `after`, a page
+   * that an earlier reading came to. The page without a token is the last. Absent where the provider has no object store.
+   */
+  readonly bucketUsage?: (
+    bucket: { readonly name: string; readonly region: string },
+    after: BucketUsage | null,
+    signal?: AbortSignal,
+  ) => AsyncIterable<BucketUsage>;
+  /** Readings of a droplet's public outbound traffic, a list for each series; absent where the provider has none. */
+  readonly outboundBandwidth?: (
+    externalId: string,
+    range: { readonly from: Date; readonly until: Date },
+    signal?: AbortSignal,
+  ) => Promise<RateSample[][]>;
+}
+
+/** Where an ingest reads an invoice from: all that it asks of a provider. */
+export type InvoiceSource = Pick<Provider, 'name' | 'invoiceSummary' | 'invoiceLines' | 'invoiceItems'>;
+
+/** An invoice in the making: an estimate until the month's invoice is there. */
+export interface MonthToDate {
+  readonly period: Period;
+  readonly amount: Decimal;
+  readonly currency: string;
+  /** When the provider computed it; it does so about once a day. */
+  readonly estimatedAt: Date;
+  /** Its lines in the provider's order, in batches. @throws PartialListing at the end, where it was computed anew meanwhile */
+  readonly lines: (signal?: AbortSignal) => AsyncIterable<MonthToDateLine[]>;
+}
+
+export interface MonthToDateLine extends ProviderInvoiceItem {
+  readonly lineClass: CostLineClass;
+  readonly kind: ChargeableKind | null;
+}
+
+/** What stands in a bucket, up to the page that `continuationToken` continues; null after the last page. */
+export interface BucketUsage {
+  readonly objects: number;
+  readonly bytes: bigint;
+  readonly continuationToken: string | null;
 }
 
 /** Amounts are decimals of the currency's major unit; the account's own sign: what we owe is positive. */

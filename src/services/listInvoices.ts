@@ -29,9 +29,14 @@ export function listInvoices(
   );
 }
 
-/** The invoice that a provider calls `invoiceUuid`. */
-export function readInvoice(em: EntityManager, invoiceUuid: string): Promise<CloudInvoice | null> {
-  return em.findOne(CloudInvoice, { invoiceUuid }, { orderBy: { provider: 'asc' } });
+/** The invoice that a provider calls `invoiceUuid`; where no provider is named, the first one's. */
+export function readInvoice(
+  em: EntityManager,
+  invoiceUuid: string,
+  provider?: string,
+): Promise<CloudInvoice | null> {
+  const named = { invoiceUuid, ...(provider === undefined ? {} : { provider }) };
+  return em.findOne(CloudInvoice, named, { orderBy: { provider: 'asc' } });
 }
 
 /** Every reading of an invoice, newest first. */

@@ -4,55 +4,72 @@ import { chargedKinds, listedIdForms, resourceKinds } from '../domain/resourceKi
 /**
  * The matching ladder (src/domain/matching.ts) as common table expressions, evaluated in sets. They read a relation
  * `line (key, provider, line_class, kind, resource_name, provider_resource_id, provider_resource_uuid, charge_start, charge_end)`
- * and end in `outcome (key, resource_id, match_outcome, match_reason, match_candidates)` with one row a line.
+ * and end in `outcome (key, provider_resource_id, provider_resource_uuid, resource_id, match_outcome, match_reason,
+ * match_candidates)` with one row a line.
+ *
+ * A big invoice says the same of a resource on many lines (a line a day, a line a price), so resources are looked for once for
+ * each `reference`, in equality joins alone, and only the time of a namesake is compared line by line.
  */
 export const matchLadder = `
   charged_kind (line_kind, resource_kind) as (values ${chargedKindRows()}),
   listed_id_form (kind, form) as (values ${listedIdFormRows()}),
+  reference as materialized (
+    select row_number() over () as number, said.*
+    from (
+      select distinct provider, coalesce(kind, '') as kind, coalesce(resource_name, '') as name, coalesce(provider_resource_id, '') as id,
+        coalesce(provider_resource_uuid, '') as uuid
+      from line
+      where line_class = 'resource' and (kind is not null or provider_resource_id is not null)
+    ) said
+  ),
   by_id as (
-    select line.key, array_agg(distinct resource.id) as ids
-    from line
-    join charged_kind on charged_kind.line_kind = line.kind
-    join cloud_resources resource
-      on resource.provider = line.provider and resource.kind = charged_kind.resource_kind
-      and resource.external_id in (line.provider_resource_id, line.provider_resource_uuid)
-    where line.line_class = 'resource'
-    group by line.key
+    select number, array_agg(resource_id order by resource_id) as ids
+    from (${['id', 'uuid'].map(resourcesByExternalId).join(' union ')}) found
+    group by number
+  ),
+  known as materialized (
+    select reference.*, by_id.ids as id_ids from reference left join by_id on by_id.number = reference.number
   ),
   namesake as (
-    select distinct line.key, resource.id,
-      coalesce(form.form is not null and (line.provider_resource_id ~ form.form or line.provider_resource_uuid ~ form.form), false)
-        and resource.kind = line.kind as has_other_id
-    from line
-    join charged_kind on charged_kind.line_kind = line.kind
-    join cloud_resource_names named on lower(named.name) = lower(line.resource_name)
+    select known.number, resource.id,
+      coalesce(form.form is not null and (known.id ~ form.form or known.uuid ~ form.form), false)
+        and resource.kind = known.kind as has_other_id,
+      greatest(named.valid_from, resource.created_at) as since, least(named.valid_to, resource.gone_at) as until
+    from known
+    join charged_kind on charged_kind.line_kind = known.kind
+    join cloud_resource_names named on lower(named.name) = lower(known.name)
     join cloud_resources resource
-      on resource.id = named.resource_id and resource.provider = line.provider and resource.kind = charged_kind.resource_kind
-    left join listed_id_form form on form.kind = line.kind
-    where line.line_class = 'resource'
-      and not exists (select from by_id where by_id.key = line.key)
-      and (named.valid_from is null or named.valid_from < line.charge_end)
-      and (named.valid_to is null or named.valid_to > line.charge_start)
-      and (resource.created_at is null or resource.created_at < line.charge_end)
-      and (resource.gone_at is null or resource.gone_at > line.charge_start)
+      on resource.id = named.resource_id and resource.provider = known.provider
+      and resource.kind = charged_kind.resource_kind
+    left join listed_id_form form on form.kind = known.kind
+    where known.id_ids is null and known.name <> '' and known.kind <> ''
+  ),
+  referring as materialized (
+    select line.*, known.number, known.id_ids
+    from line
+    left join known on known.provider = line.provider and known.kind = coalesce(line.kind, '')
+      and known.name = coalesce(line.resource_name, '') and known.id = coalesce(line.provider_resource_id, '')
+      and known.uuid = coalesce(line.provider_resource_uuid, '') and line.line_class = 'resource'
   ),
   by_name as (
-    select key,
-      coalesce(array_agg(id order by id) filter (where not has_other_id), '{}') as ids,
-      bool_or(has_other_id) as any_has_other_id
-    from namesake
-    group by key
+    select referring.key,
+      coalesce(array_agg(distinct namesake.id) filter (where not namesake.has_other_id), '{}') as ids,
+      bool_or(namesake.has_other_id) as any_has_other_id
+    from referring
+    join namesake on namesake.number = referring.number
+    where (namesake.since is null or namesake.since < referring.charge_end)
+      and (namesake.until is null or namesake.until > referring.charge_start)
+    group by referring.key
   ),
   rung as (
-    select line.*, by_id.ids as id_ids, coalesce(by_name.ids, '{}') as name_ids,
+    select referring.*, coalesce(by_name.ids, '{}') as name_ids,
       coalesce(by_name.any_has_other_id, false) as any_has_other_id,
-      line.provider_resource_id is not null or line.provider_resource_uuid is not null as has_id
-    from line
-    left join by_id on by_id.key = line.key
-    left join by_name on by_name.key = line.key
+      provider_resource_id is not null or provider_resource_uuid is not null as has_id
+    from referring
+    left join by_name on by_name.key = referring.key
   ),
   outcome as (
-    select key,
+    select key, provider_resource_id, provider_resource_uuid,
       case
         when line_class <> 'resource' then null
         when cardinality(id_ids) = 1 then id_ids[1]
@@ -75,6 +92,7 @@ export const matchLadder = `
         when id_ids is not null then 'the invoice names an id that ' || cardinality(id_ids) || ' resources have'
         when cardinality(name_ids) = 1 then 'the one ' || kind || ' of this name at that time'
         when cardinality(name_ids) > 1 then cardinality(name_ids) || ' resources had this name at that time'
+        when kind is null and has_id then 'no resource with the id that the invoice names is known'
         when kind is null then 'no listed kind of resource stands behind this product'
         when any_has_other_id then 'a ' || kind || ' of this name is known, but the invoice names another id'
         when has_id then 'no ' || kind || ' with the id that the invoice names, or of this name at that time, is known'
@@ -179,10 +197,23 @@ export async function reattributeCostLines(
   });
 }
 
+function resourcesByExternalId(column: string): string {
+  return `
+      select reference.number, resource.id as resource_id
+      from reference
+      join charged_kind on charged_kind.line_kind = reference.kind
+      join cloud_resources resource
+        on resource.provider = reference.provider and resource.kind = charged_kind.resource_kind
+        and resource.external_id = reference.${column}`;
+}
+
 function chargedKindRows(): string {
-  return resourceKinds
-    .flatMap((kind) => chargedKinds(kind).map((charged) => `('${kind}', '${charged}')`))
-    .join(', ');
+  // A line whose kind nobody says may name the id of a resource of any kind; its name alone says nothing.
+  const ofAnyKind = resourceKinds.map((kind) => `('', '${kind}')`);
+  const ofItsKind = resourceKinds.flatMap((kind) =>
+    chargedKinds(kind).map((charged) => `('${kind}', '${charged}')`),
+  );
+  return [...ofAnyKind, ...ofItsKind].join(', ');
 }
 
 function listedIdFormRows(): string {

@@ -33,10 +33,12 @@ export async function stageInvoiceLines(
   onProgress: OnProgress,
 ): Promise<StagedLines> {
   const summary = createLineSummary();
+  const lineRow = createLineRows();
   async function* rows(): AsyncGenerator<CopyValue[][]> {
     for await (const batch of batches) {
-      for (const line of batch) summary.add(line);
-      yield batch.map(lineRow);
+      const written = batch.map(lineRow);
+      summary.add(batch, written);
+      yield written;
       onProgress(summary.lines());
     }
   }
@@ -91,8 +93,9 @@ export async function summariseInvoiceLines(
   onProgress: OnProgress,
 ): Promise<StagedLines> {
   const summary = createLineSummary();
+  const lineRow = createLineRows();
   for await (const batch of batches) {
-    for (const line of batch) summary.add(line);
+    summary.add(batch, batch.map(lineRow));
     onProgress(summary.lines());
   }
   return summary.result();
@@ -105,11 +108,11 @@ function createLineSummary() {
   let currency = '';
   return {
     lines: () => lines,
-    add(line: ProviderCostLine) {
-      lines += 1;
-      total = total.plus(line.billedCost);
-      currency = line.currency;
-      hash.update(JSON.stringify(lineRow(line)));
+    add(batch: readonly ProviderCostLine[], rows: readonly CopyValue[][]) {
+      lines += batch.length;
+      for (const line of batch) total = total.plus(line.billedCost);
+      currency = batch.at(-1)?.currency ?? currency;
+      hash.update(rows.map((row) => JSON.stringify(row)).join(''));
     },
     result: (): StagedLines => ({ lines, total: total.toFixed(), currency, checksum: hash.digest('hex') }),
   };
@@ -133,15 +136,26 @@ const lineColumns = [
   'extra',
 ] as const;
 
-function lineRow(line: ProviderCostLine): CopyValue[] {
-  return [
+/** Turns lines into rows of the stage; an instant that many lines share is written once. */
+function createLineRows(): (line: ProviderCostLine) => CopyValue[] {
+  const written = new Map<number, string>();
+  const instant = (date: Date): string => {
+    const time = date.getTime();
+    const before = written.get(time);
+    if (before !== undefined) return before;
+    const text = date.toISOString();
+    if (written.size === 1_000) written.clear();
+    written.set(time, text);
+    return text;
+  };
+  return (line) => [
     line.lineNumber,
     line.product,
     line.groupDescription,
     line.description,
     line.hours?.toFixed() ?? null,
-    line.chargeStart.toISOString(),
-    line.chargeEnd.toISOString(),
+    instant(line.chargeStart),
+    instant(line.chargeEnd),
     line.billedCost.toFixed(),
     line.currency,
     line.projectName,

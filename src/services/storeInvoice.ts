@@ -3,21 +3,9 @@ import { ArcadiaError } from '../domain/errors.ts';
 import { parseDecimal, sameToTheCent } from '../domain/money.ts';
 import { type Acceptance, bookAcceptance, booksUnexplained } from './bookAcceptance.ts';
 import { UnknownInvoice } from './findInvoice.ts';
-import { lockAttribution, matchLadder } from './matchCostLines.ts';
+import { insertCostLines } from './insertCostLines.ts';
+import { lockAttribution } from './matchCostLines.ts';
 import type { StagedItems, StagedLines } from './stageInvoice.ts';
-
-/** The stage does not hold what was put there: the database was restarted in between. Staging again mends it. */
-export class StageLost extends ArcadiaError {
-  constructor(stageId: string, expected: number, found: number) {
-    super(
-      'stage_lost',
-      `the stage ${stageId} holds ${found} rows, not ${expected}; the invoice has to be staged again`,
-      {
-        context: { stageId, expected, found },
-      },
-    );
-  }
-}
 
 /** The provider's amount is no longer the one that the lines were compared with. Reconciling again mends it. */
 export class AmountChanged extends ArcadiaError {
@@ -92,19 +80,18 @@ export async function storeInvoice(em: EntityManager, input: StoreInvoice): Prom
       await putInForce(transaction, header, input, header.version);
       return result(transaction, header, 'unchanged', header.version);
     }
-    await checkStage(transaction, 'cloud_cost_line_stage', input.stageId, input.staged.lines);
-    await checkStage(transaction, 'cloud_invoice_item_stage', input.stageId, input.stagedItems.items);
     await lockAttribution(transaction, 'shared');
     const version = header.version + 1;
     const versionId = await addVersion(transaction, header, input, version);
-    await transaction.execute(insertMatchedLines, [
-      input.stageId,
-      input.stageId,
-      input.provider,
-      header.id,
+    await insertCostLines(transaction, {
+      stageId: input.stageId,
+      lines: input.staged.lines,
+      items: input.stagedItems.items,
+      provider: input.provider,
+      invoiceId: header.id,
       versionId,
-      header.period_start,
-    ]);
+      periodStart: header.period_start,
+    });
     if (input.accepted !== null) {
       await bookAcceptance(transaction, {
         invoice: { id: header.id, periodStart: header.period_start, currency: header.currency },
@@ -159,20 +146,6 @@ function checkWhole(header: Header, input: StoreInvoice, stored: StoredInvoice):
 
 function expectedLines(input: StoreInvoice): number {
   return input.staged.lines + (booksUnexplained(input.accepted) ? 1 : 0);
-}
-
-async function checkStage(
-  em: EntityManager,
-  table: string,
-  stageId: string,
-  expected: number,
-): Promise<void> {
-  const [row] = await em.execute<{ found: number }[]>(
-    `select count(*)::int as found from ${table} where stage_id = ?`,
-    [stageId],
-  );
-  const found = row?.found ?? 0;
-  if (found !== expected) throw new StageLost(stageId, expected, found);
 }
 
 async function addVersion(
@@ -246,38 +219,3 @@ async function result(
     matched: row?.matched ?? 0,
   };
 }
-
-/**
- * Joins each staged line with its item by (description, amount) and order, since the items have no other key in common with the
- * file: the first line of a description and amount is the first such item. Then matches and stores all lines in one statement.
- */
-const insertMatchedLines = `
-  with staged as materialized (
-    select *, row_number() over (partition by description, billed_cost order by charge_start, line_number) as ordinal
-    from cloud_cost_line_stage where stage_id = ?
-  ),
-  item as materialized (
-    select *, row_number() over (partition by description, amount order by charge_start, position) as ordinal
-    from cloud_invoice_item_stage where stage_id = ?
-  ),
-  line as materialized (
-    select staged.line_number as key, ?::text as provider, staged.line_class, staged.kind, staged.resource_name,
-      nullif(item.resource_id, '') as provider_resource_id, nullif(item.resource_uuid, '') as provider_resource_uuid,
-      staged.charge_start, staged.charge_end
-    from staged
-    left join item on item.description = staged.description and item.amount = staged.billed_cost
-      and item.ordinal = staged.ordinal
-  ),
-  ${matchLadder}
-  insert into cloud_cost_lines (invoice_id, version_id, line_number, period_start, product, group_description, description,
-    hours, charge_start, charge_end, billed_cost, currency, project_name, category, line_class, kind, resource_name,
-    provider_resource_id, provider_resource_uuid, resource_id, match_outcome, match_reason, match_candidates, extra)
-  select ?::uuid, ?::uuid, staged.line_number, ?::date, staged.product, staged.group_description, staged.description,
-    staged.hours, staged.charge_start, staged.charge_end, staged.billed_cost, staged.currency, staged.project_name,
-    staged.category, staged.line_class, staged.kind, staged.resource_name,
-    line.provider_resource_id, line.provider_resource_uuid,
-    outcome.resource_id, outcome.match_outcome, outcome.match_reason, outcome.match_candidates, staged.extra
-  from staged
-  join line on line.key = staged.line_number
-  join outcome on outcome.key = staged.line_number
-  order by staged.line_number`;

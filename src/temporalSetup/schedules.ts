@@ -63,7 +63,7 @@ function scheduleOptions(definition: ScheduleDefinition) {
   const options = {
     scheduleId: definition.id,
     spec: {
-      calendars: [{ minute: definition.at.minute, hour: definition.at.hour, comment: definition.note }],
+      calendars: [{ minute: minutesOf(definition), hour: definition.at.hour, comment: definition.note }],
     },
     action: {
       type: 'startWorkflow',
@@ -83,4 +83,9 @@ function scheduleOptions(definition: ScheduleDefinition) {
     spec: { calendars: [...options.spec.calendars] },
     action: { ...options.action, args: [definition.launch], memo: { definition: fingerprint } },
   } satisfies ScheduleOptions;
+}
+
+/** Temporal takes one or a list; the list as its own, to be changed by nobody. */
+function minutesOf({ at }: ScheduleDefinition): number | number[] {
+  return typeof at.minute === 'number' ? at.minute : [...at.minute];
 }

@@ -12,11 +12,15 @@ import { ensureSearchAttributes } from './searchAttributes.ts';
  * Brings a Temporal server to what this version needs: the namespace, its search attributes, the schedules. Safe to run again.
  * When it returns, workflows that use the search attributes can be started.
  */
-export async function setUpTemporal(temporal: TemporalClient, namespace: string): Promise<EnsuredSchedule[]> {
+export async function setUpTemporal(
+  temporal: TemporalClient,
+  namespace: string,
+  options: { readonly watchesFocusFolder?: boolean } = {},
+): Promise<EnsuredSchedule[]> {
   await ensureNamespace(temporal.connection, namespace);
   await onceServed(() => ensureSearchAttributes(temporal.connection, namespace, searchAttributeTypes));
   await onceServed(() => queryBySearchAttributes(temporal, namespace));
-  return onceServed(() => ensureSchedules(temporal.client, schedulesFor('digitalocean')));
+  return onceServed(() => ensureSchedules(temporal.client, schedulesFor('digitalocean', options)));
 }
 
 /** A query is refused until the server's cache has every search attribute, and so is the start of a workflow that sets one. */

@@ -1,5 +1,10 @@
 export { discoverInvoices } from './discoverInvoices.ts';
+export { estimateMonth } from './estimateMonth.ts';
+export { ingestFocusFile } from './ingestFocusFile.ts';
 export { ingestInvoice } from './ingestInvoice.ts';
 export { launch } from './launch.ts';
+export { measureBandwidth } from './measureBandwidth.ts';
+export { measureSpaces } from './measureSpaces.ts';
+export { scanFocusFolder } from './scanFocusFolder.ts';
 export { snapshotBalance } from './snapshotBalance.ts';
 export { syncInventory } from './syncInventory.ts';

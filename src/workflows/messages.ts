@@ -93,13 +93,116 @@ export interface IngestInvoiceResult {
   readonly problem: string | null;
 }
 
+export interface EstimateMonthInput {
+  readonly provider: string;
+}
+export interface EstimateMonthResult {
+  /** Null where the provider has none. */
+  readonly estimate: {
+    readonly period: string;
+    readonly amount: string;
+    readonly currency: string;
+    /** When the provider computed it. */
+    readonly estimatedAt: string;
+    /** False where it is the one already stored. */
+    readonly stored: boolean;
+    /** Lines read; none where it was stored already. */
+    readonly lines: number;
+  } | null;
+}
+
+export interface MeasureSpacesInput {
+  readonly provider: string;
+  /** The most pages of a bucket's objects that one activity reads; 1,000, which is a million objects, unless given. */
+  readonly pagesAtOnce?: number;
+  /** Carried over by continue-as-new; absent on the first run. */
+  readonly carried?: { readonly day: string; readonly after: string; readonly result: MeasureSpacesResult };
+}
+export interface MeasureSpacesResult {
+  readonly measured: number;
+  /** Buckets that could not be measured; the next run tries them again. */
+  readonly failed: number;
+  /** The code of the first failure. */
+  readonly problem: string | null;
+}
+
+export interface MeasureBandwidthInput {
+  readonly provider: string;
+  /** Carried over by continue-as-new; absent on the first run. */
+  readonly carried?: {
+    readonly until: string;
+    readonly after: string;
+    readonly result: MeasureBandwidthResult;
+  };
+}
+export interface MeasureBandwidthResult {
+  /** Droplets read. */
+  readonly read: number;
+  /** Hours that are new, or that later readings changed. */
+  readonly changedHours: number;
+  /** Droplets that could not be read; the next run reads the same hours. */
+  readonly failed: number;
+  readonly problem: string | null;
+}
+export interface BandwidthBatch extends MeasureBandwidthResult {
+  /** The last droplet of the batch; null after the last batch. */
+  readonly after: string | null;
+}
+
+export interface IngestFocusFileInput {
+  readonly fileId: string;
+  /** Carried over by continue-as-new; absent on the first run. */
+  readonly carried?: { readonly result: IngestFocusFileResult; readonly after: string };
+}
+export interface IngestFocusFileResult {
+  /** `unchanged`: the same content was ingested before. `refused`: it breaks the specification, and nothing of it was taken. */
+  readonly outcome: 'ingested' | 'unchanged' | 'refused';
+  readonly rows: number;
+  /** Invoices that the file says something of, and how the ingests of those with charges went. */
+  readonly invoices: number;
+  readonly ingested: number;
+  readonly unchanged: number;
+  readonly held: number;
+  /** Ingests that an operator stopped, or that something else kept running for minutes. */
+  readonly notIngested: number;
+  /** Why it is refused. */
+  readonly problem: string | null;
+}
+
+/** The folder is the worker's to know. */
+export type ScanFocusFolderInput = Readonly<Record<string, never>>;
+export interface ScanFocusFolderResult {
+  /** Files that are whole, and how many of them were not taken in before. */
+  readonly files: number;
+  readonly newFiles: number;
+  /** How the ingests of the new ones went. */
+  readonly ingested: number;
+  readonly refused: number;
+  /** Files that can't be read or are too large, with the reason. */
+  readonly problems: readonly string[];
+}
+
 export interface LaunchInput {
   /** The workflow to start, under its own id, so that one of a kind runs at a time whoever starts it. */
-  readonly workflow: 'syncInventory' | 'snapshotBalance' | 'discoverInvoices';
+  readonly workflow:
+    | 'estimateMonth'
+    | 'measureSpaces'
+    | 'measureBandwidth'
+    | 'syncInventory'
+    | 'snapshotBalance'
+    | 'discoverInvoices'
+    | 'scanFocusFolder';
   readonly workflowId: string;
   readonly taskQueue: string;
   readonly summary: string;
-  readonly input: SyncInventoryInput | SnapshotBalanceInput | DiscoverInvoicesInput;
+  readonly input:
+    | EstimateMonthInput
+    | MeasureSpacesInput
+    | MeasureBandwidthInput
+    | SyncInventoryInput
+    | SnapshotBalanceInput
+    | DiscoverInvoicesInput
+    | ScanFocusFolderInput;
   /** Minutes after which a run that hangs is ended, so that it doesn't hold up the ones after it; absent for no limit. */
   readonly timeoutMinutes?: number;
 }

@@ -1,6 +1,6 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { patched, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
-import { kindsBySpeed, type ResourceKind } from '../domain/resourceKind.ts';
+import { kindsBySpeed, type ResourceKind, type SyncSpeed } from '../domain/resourceKind.ts';
 import { databaseActivities, heartbeatTimeout } from './activityOptions.ts';
 import { failureCause } from './failureCause.ts';
 import type { KindSyncResult, SyncInventoryInput, SyncInventoryResult } from './messages.ts';
@@ -18,13 +18,20 @@ const listing = proxyActivities<Activities>({
   },
 });
 
+/** What runs that began before apps and networks were listed replay with. */
+const earlierKinds: Readonly<Record<SyncSpeed, readonly ResourceKind[]>> = {
+  fast: ['droplet', 'volume', 'reserved_ip', 'load_balancer'],
+  full: ['database', 'kubernetes_cluster', 'domain'],
+  slow: ['snapshot', 'backup', 'spaces_bucket'],
+};
+
 /**
  * Lists every kind of one speed and records what is there. A kind whose listing fails or comes partial is marked unknown, and
  * nothing of it is taken as gone; the others go on. At the end, stored cost lines meet the resources that were found.
  */
 export async function syncInventory(input: SyncInventoryInput): Promise<SyncInventoryResult> {
   const startedAt = new Date().toISOString();
-  const kinds: readonly ResourceKind[] = kindsBySpeed[input.speed];
+  const kinds = patched('apps-and-networks') ? kindsBySpeed[input.speed] : earlierKinds[input.speed];
   enterPhase('listing', `Listing ${kinds.join(', ')}`);
   const results: KindSyncResult[] = await Promise.all([
     ...kinds.map((kind) =>

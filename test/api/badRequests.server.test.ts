@@ -78,7 +78,7 @@ const badQueries: readonly (readonly [path: string, ...pointers: string[]])[] = 
   ['/api/v1/inventory/%00', '/path/id'],
   ['/api/v1/inventory/%E0%A4%A', '/path/id'],
   ['/api/v1/inventory/..%2f..%2fetc%2fpasswd', '/path/id'],
-  ['/api/v1/billing/invoices/1', '/path/uuid'],
+  ['/api/v1/billing/invoices/%00', '/path/uuid'],
   ['/api/v1/billing/cost-lines', '/query/period'],
   ['/api/v1/billing/cost-lines?period=2026-04', '/query/period'],
   ['/api/v1/billing/cost-lines?period=2026-04-02', '/query/period'],

@@ -12,6 +12,7 @@ let temporal: TemporalUnderTest;
 let api: ApiUnderTest;
 let tenant: SeededTenant;
 let heldUuid: string;
+let focusFileId: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -30,6 +31,7 @@ beforeAll(async () => {
   ]);
   await seed.balance('2026-04-15T11:07:00Z', '12.5');
   await seed.listing('droplet', 'unknown');
+  focusFileId = await seed.focusFile();
   await temporal.client.schedule.create({
     scheduleId: 'balance',
     spec: { calendars: [{ minute: 7, hour: '*' }] },
@@ -69,6 +71,12 @@ const allowed: Readonly<Record<string, readonly CallerRole[]>> = {
   'post /api/v1/billing/invoices/:uuid/ingest': admin,
   'post /api/v1/billing/invoices/:uuid/accept-difference': admin,
   'get /api/v1/billing/cost-lines': platform,
+  'get /api/v1/billing/estimate': platform,
+  'post /api/v1/billing/focus-files': admin,
+  'get /api/v1/billing/focus-files': platform,
+  'get /api/v1/billing/focus-files/:id': platform,
+  'get /api/v1/billing/focus-periods': platform,
+  'get /api/v1/billing/focus-export': platform,
   'get /api/v1/processes': platform,
   'get /api/v1/processes/:workflow_id': platform,
   'get /api/v1/schedules': platform,
@@ -87,22 +95,25 @@ function goodRequest(route: Route): { path: string; method: string; body?: unkno
     ? 'balance'
     : route.path.includes('projects')
       ? tenant.projectId
-      : tenant.droplet;
+      : route.path.includes('focus-files')
+        ? focusFileId
+        : tenant.droplet;
   const path = route.path
     .replace(':id', id)
     .replace(':uuid', heldUuid)
     .replace(':workflow_id', 'snapshot-balance')
     .replace(':file', 'swagger-ui.css');
   const bodies: Readonly<Record<string, unknown>> = {
+    '/api/v1/billing/focus-files': 'a,b\n1,2\n',
     '/api/v1/projects/:id': { tenant_id: 'tenant-a', reason: 'test' },
     '/api/v1/billing/invoices/:uuid/accept-difference': { difference: '1.250', reason: 'test' },
     '/api/v1/schedules/:id/pause': { reason: 'test' },
     '/api/v1/schedules/:id/unpause': { reason: 'test' },
     '/api/v1/schedules/:id/backfill': { start: '2026-04-01T00:00:00Z', end: '2026-04-01T03:00:00+00:00' },
   };
-  const body = bodies[route.path];
+  const body = route.method === 'get' ? undefined : bodies[route.path];
   return {
-    path: route.path.endsWith('cost-lines') ? `${path}?period=2026-04-01` : path,
+    path: /(?:cost-lines|focus-export)$/.test(route.path) ? `${path}?period=2026-04-01` : path,
     method: route.method.toUpperCase(),
     ...(body === undefined ? {} : { body }),
   };
@@ -124,6 +135,7 @@ describe('every route', () => {
         method,
         token: tokenFor(role),
         ...(body === undefined ? {} : { body }),
+        ...(route.upload === undefined ? {} : { headers: { 'content-type': 'text/csv' } }),
       });
       if (!allowed[name]?.includes(role)) {
         expect([answer.status, answer.json['code']]).toEqual([403, 'forbidden']);

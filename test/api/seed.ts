@@ -11,6 +11,7 @@ import { CloudResource } from '../../src/entities/cloudResource.ts';
 import { CloudResourceEvent } from '../../src/entities/cloudResourceEvent.ts';
 import { CloudResourceMembership } from '../../src/entities/cloudResourceMembership.ts';
 import { CloudResourceName } from '../../src/entities/cloudResourceName.ts';
+import { FocusFile } from '../../src/entities/focusFile.ts';
 import { forSession, systemSession } from '../../src/session.ts';
 
 const at = new Date('2026-04-15T12:00:00Z');
@@ -158,6 +159,22 @@ export function seeder(orm: MikroORM) {
         currency: 'USD',
         takenAt: at,
       });
+    },
+
+    async focusFile(): Promise<string> {
+      const id = randomUUID();
+      await em.insert(FocusFile, {
+        id,
+        sha256: id,
+        name: 'focus.csv',
+        providers: ['aws'],
+        byteSize: 7n,
+        status: 'received',
+        notes: [],
+        uploadedBy: 'test',
+        receivedAt: at,
+      });
+      return id;
     },
 
     async listing(kind: string, state: 'fresh' | 'unknown'): Promise<void> {

@@ -118,6 +118,11 @@ describe('judged by the provider’s OpenAPI document', () => {
     '/v2/images?private=true',
     '/v2/domains',
     '/v2/kubernetes/clusters',
+    '/v2/apps',
+    '/v2/apps?with_projects=true',
+    '/v2/reserved_ipv6',
+    '/v2/firewalls',
+    '/v2/vpcs',
     '/v2/sizes',
     '/v2/regions',
     '/v2/tags',
@@ -131,6 +136,8 @@ describe('judged by the provider’s OpenAPI document', () => {
     const paths = [
       '/v2/account',
       '/v2/databases',
+      '/v2/registries',
+      '/v2/functions/namespaces',
       '/v2/projects/default',
       ...account.projects.flatMap(({ id }) => [`/v2/projects/${id}`, `/v2/projects/${id}/resources`]),
       ...account.droplets.map(({ id }) => `/v2/droplets/${id}`),
@@ -145,6 +152,19 @@ describe('judged by the provider’s OpenAPI document', () => {
       ...account.tags.map(({ name }) => `/v2/tags/${name}`),
     ];
     for (const path of paths) expect((await judge(path)).status).toBe(200);
+  });
+
+  it('the bandwidth of every droplet keeps the contract, with readings and without', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    for (const [start, end] of [
+      [now - 7200, now],
+      [0, 60],
+    ]) {
+      for (const { id } of simulator.state.account.droplets) {
+        const query = `host_id=${id}&interface=public&direction=outbound&start=${start}&end=${end}`;
+        expect((await judge(`/v2/monitoring/metrics/droplet/bandwidth?${query}`)).status).toBe(200);
+      }
+    }
   });
 
   it('writes and their actions keep the contract', async () => {

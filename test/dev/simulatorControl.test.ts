@@ -130,6 +130,22 @@ describe('behind the service’s back', () => {
     await ask(simulator, '/v2/account');
     expect(Date.now() - before).toBeGreaterThanOrEqual(75);
   });
+
+  it('holds readings of metrics back for a while', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const path =
+      '/v2/monitoring/metrics/droplet/bandwidth?host_id=412000105&interface=public&direction=outbound' +
+      `&start=${now - 7200}&end=${now}`;
+    const lastReading = async () => {
+      const answer = jsonOf<{ data: { result: { values: [number, string][] }[] } }>(
+        await ask(simulator, path),
+      );
+      return answer.data.result[0]?.values.at(-1)?.[0] ?? 0;
+    };
+    expect(now - (await lastReading())).toBeLessThanOrEqual(300);
+    await control('PUT', 'settings', { metricLagSeconds: 3600 });
+    expect(now - (await lastReading())).toBeGreaterThanOrEqual(3595);
+  });
 });
 
 describe('the request log', () => {

@@ -100,6 +100,12 @@ describe('the golden account', () => {
       ...account.buckets.map(({ name }) => ({ id: `bucket ${name}`, name })),
       ...account.domains.map(({ name }) => ({ id: `domain ${name}`, name })),
       ...account.reservedIps.map(({ ip }) => ({ id: ip, name: ip })),
+      ...account.reservedIpv6s.map(({ ip }) => ({ id: ip, name: ip })),
+      ...account.apps.map(({ id, spec }) => ({ id, name: spec.name })),
+      ...account.registries.map(({ name }) => ({ id: name, name })),
+      ...account.functionsNamespaces.map(({ namespace, label }) => ({ id: namespace, name: label })),
+      ...account.firewalls,
+      ...account.vpcs,
     ];
     const ids = new Set(listed.map(({ id }) => String(id)));
     const names = new Set(listed.map(({ name }) => String(name).toLowerCase()));
@@ -133,7 +139,14 @@ describe('the golden account', () => {
       kubernetesClusters,
       buckets,
     } = account;
+    const { apps, registries, functionsNamespaces, reservedIpv6s, firewalls, vpcs } = account;
     for (const kind of [
+      apps,
+      registries,
+      functionsNamespaces,
+      reservedIpv6s,
+      firewalls,
+      vpcs,
       volumes,
       reservedIps,
       loadBalancers,
@@ -155,6 +168,7 @@ describe('the golden account', () => {
       'loadbalancer',
       'space',
       'volume',
+      'vpc',
     ]);
   });
 

@@ -30,6 +30,7 @@ const STOPPED_WITHIN_MS = 60_000;
 const golden = z.object({
   discovery: z.object({ invoices: z.int() }),
   ingest: z.object({ lines: z.int(), total_usd: z.string(), matched: z.int() }),
+  focus: z.array(z.json()),
 });
 const secretsFile = z.object({
   jwtSecret: z.string(),
@@ -192,12 +193,16 @@ function failureOf(run: Run): string | undefined {
 }
 
 describe('npm start', () => {
-  let expected: { readonly invoices: number; readonly [name: string]: unknown };
+  let expected: {
+    readonly invoices: number;
+    readonly focus: readonly unknown[];
+    readonly [name: string]: unknown;
+  };
   let ports: Record<string, string>;
   let first: Run;
 
   beforeAll(async () => {
-    const { discovery, ingest } = golden.parse(
+    const { discovery, ingest, focus } = golden.parse(
       JSON.parse(await readFile(path.join(root, 'dev', 'golden', 'cases.json'), 'utf8')),
     );
     expected = {
@@ -205,6 +210,7 @@ describe('npm start', () => {
       ingested: discovery.invoices,
       held: 0,
       april: { lines: ingest.lines, total: ingest.total_usd, matched: ingest.matched },
+      focus,
     };
     ports = await freePorts();
     first = await start({ ports });
@@ -224,7 +230,7 @@ describe('npm start', () => {
     expect(failureOf(second)).toBeUndefined();
     expect(lastLine(second.output)).toEqual(expected);
     await expectNothingLeftBehind(second);
-    const oneEach = Array(expected.invoices).fill(1);
+    const oneEach = Array(expected.invoices + expected.focus.length).fill(1);
     expect(runsOfIngests()).toEqual(oneEach);
     expect(await versionsOfInvoices(String(ports['POSTGRES_PORT']))).toEqual(oneEach);
   }, 180_000);

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   chargedKinds,
+  contextKinds,
+  isContextKind,
   kindsBySpeed,
   listedIdForms,
   resourceKinds,
@@ -15,8 +17,12 @@ describe('resource kinds', () => {
 
   it('are charged for themselves; a backup may be charged to its droplet too', () => {
     expect(chargedKinds('backup')).toEqual(['backup', 'droplet']);
-    for (const kind of resourceKinds.filter((kind) => kind !== 'backup'))
+    for (const kind of resourceKinds.filter((kind) => kind !== 'backup' && !isContextKind(kind)))
       expect(chargedKinds(kind)).toEqual([kind]);
+  });
+
+  it('that cost nothing are charged for by no line', () => {
+    expect(contextKinds.map(chargedKinds)).toEqual([[], []]);
   });
 
   it.each([

@@ -43,9 +43,12 @@ async function runEach(simulator: Simulator, client: Client): Promise<void> {
   }
   await save('launch', `launch:${workflowIds.snapshotBalance()}`);
   await save('snapshotBalance', workflowIds.snapshotBalance());
-  await save('syncInventory-fast', workflowIds.syncInventory('fast'));
-  await save('syncInventory-full', workflowIds.syncInventory('full'));
-  await save('syncInventory-slow', workflowIds.syncInventory('slow'));
+  // Without the suffix: runs of before apps and networks were listed, which must go on replaying.
+  await save('syncInventory-fast-apps-and-networks', workflowIds.syncInventory('fast'));
+  await save('syncInventory-full-apps-and-networks', workflowIds.syncInventory('full'));
+  await save('syncInventory-slow-apps-and-networks', workflowIds.syncInventory('slow'));
+  await save('estimateMonth', workflowIds.estimateMonth());
+  await save('measureBandwidth', workflowIds.measureBandwidth());
   await save('discoverInvoices', workflowIds.discoverInvoices());
   const newest = invoiceOf(simulator.state.account, '2026-04');
   await save('ingestInvoice', workflowIds.ingestInvoice('digitalocean', newest.uuid));
@@ -67,6 +70,26 @@ async function runEach(simulator: Simulator, client: Client): Promise<void> {
   await retryAtOnce(client, sync);
   simulator.faults.clear();
   await save('syncInventory-unknown', workflowIds.syncInventory('fast'));
+
+  simulator.state.account.buckets.push({
+    name: 'several-pages',
+    region: 'syd1',
+    createdAt: '2026-05-01T00:00:00Z',
+    objects: Array.from({ length: 2100 }, (_, index) => ({
+      key: String(index),
+      size: 1,
+      modifiedAt: '2026-05-02T00:00:00Z',
+    })),
+  });
+  await run('syncInventory', {
+    workflowId: workflowIds.syncInventory('slow'),
+    args: [{ provider: 'digitalocean', speed: 'slow' }],
+  });
+  await run('measureSpaces', {
+    workflowId: workflowIds.measureSpaces(),
+    args: [{ provider: 'digitalocean', pagesAtOnce: 1 }],
+  });
+  await save('measureSpaces', workflowIds.measureSpaces());
 
   const held = invoiceOf(simulator.state.account, '2026-02');
   held.lines.splice(0, 1);

@@ -307,4 +307,29 @@ describe('storeInvoice', () => {
       { line: 3, id: '3' },
     ]);
   });
+
+  it('leaves the last of several equal lines without an id where there are fewer items than lines', async () => {
+    const charges = [
+      { name: 'web', id: '7' },
+      { name: 'web', id: '7' },
+      { name: 'web', id: '7' },
+    ];
+    const april: Bill = { provider, invoiceUuid: 'fewer items', period: '2026-04-01', charges };
+    await discover(world, april);
+    const input = await staged(world, april);
+    await world.pool.query('delete from cloud_invoice_item_stage where stage_id = $1 and position = 3', [
+      input.stageId,
+    ]);
+    await storeInvoice(world.em(), { ...input, stagedItems: { ...input.stagedItems, items: 2 } });
+    const rows = await world.em().execute(
+      `select line.line_number as line, line.provider_resource_id as id from cloud_cost_lines line
+       join cloud_invoices invoice on invoice.id = line.invoice_id where invoice.invoice_uuid = 'fewer items'
+       order by line.line_number`,
+    );
+    expect(rows).toEqual([
+      { line: 1, id: '7' },
+      { line: 2, id: '7' },
+      { line: 3, id: null },
+    ]);
+  });
 });

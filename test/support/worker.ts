@@ -27,6 +27,8 @@ export interface TestWorkerOptions {
   readonly namespace: string;
   /** All unless given. */
   readonly queues?: readonly TaskQueue[];
+  /** The folder that is watched for FOCUS files. */
+  readonly focusFolder?: string;
 }
 
 export interface TestWorker {
@@ -50,6 +52,7 @@ export async function startTestWorker(options: TestWorkerOptions): Promise<TestW
     orm,
     pool: await orm.em.getConnection().getNativeClient(),
     providers: new Map(providers.map((provider) => [provider.name, provider])),
+    focusFolder: options.focusFolder,
   });
   const native = await NativeConnection.connect({ address });
   const bundle = await workflowBundle();

@@ -13,7 +13,12 @@ describe('the names that operators see', () => {
       'sync-inventory:slow',
     ]);
     expect(workflowIds.snapshotBalance()).toBe('snapshot-balance');
+    expect(workflowIds.estimateMonth()).toBe('estimate-month');
+    expect(workflowIds.measureSpaces()).toBe('measure-spaces');
+    expect(workflowIds.measureBandwidth()).toBe('measure-bandwidth');
     expect(workflowIds.discoverInvoices()).toBe('discover-invoices');
+    expect(workflowIds.ingestFocusFile('0123456789abcdef0123')).toBe('ingest-focus-file:0123456789abcdef');
+    expect(workflowIds.scanFocusFolder()).toBe('scan-focus-folder');
     expect(workflowIds.ingestInvoice('digitalocean', 'a-b')).toBe('ingest-invoice:digitalocean:a-b');
   });
 
@@ -29,8 +34,13 @@ describe('the names that operators see', () => {
   it('exports each workflow under the name that schedules and the API start', () => {
     expect(Object.keys(workflows).toSorted()).toEqual([
       'discoverInvoices',
+      'estimateMonth',
+      'ingestFocusFile',
       'ingestInvoice',
       'launch',
+      'measureBandwidth',
+      'measureSpaces',
+      'scanFocusFolder',
       'snapshotBalance',
       'syncInventory',
     ]);

@@ -59,8 +59,30 @@ describe('syncInventory on the golden account', () => {
   };
 
   it.each([
-    { speed: 'fast', live: { droplet: 10, volume: 1, reserved_ip: 2, load_balancer: 1 } },
-    { speed: 'full', live: { database: 1, kubernetes_cluster: 1, domain: 2, project: 4 } },
+    {
+      speed: 'fast',
+      live: {
+        droplet: 10,
+        volume: 1,
+        reserved_ip: 2,
+        load_balancer: 1,
+        reserved_ipv6: 2,
+        firewall: 1,
+        vpc: 1,
+      },
+    },
+    {
+      speed: 'full',
+      live: {
+        database: 1,
+        kubernetes_cluster: 1,
+        domain: 2,
+        app: 1,
+        container_registry: 1,
+        functions_namespace: 1,
+        project: 4,
+      },
+    },
     { speed: 'slow', live: { snapshot: 2, backup: 1, spaces_bucket: 1 } },
   ] as const)(
     'lists every kind of the $speed speed on its own task queue, and all are fresh',
@@ -118,6 +140,9 @@ describe('syncInventory on the golden account', () => {
       { kind: 'volume', state: 'fresh', live: 1 },
       { kind: 'reserved_ip', state: 'fresh', live: 2 },
       { kind: 'load_balancer', state: 'fresh', live: 1 },
+      { kind: 'reserved_ipv6', state: 'fresh', live: 2 },
+      { kind: 'firewall', state: 'fresh', live: 1 },
+      { kind: 'vpc', state: 'fresh', live: 1 },
     ]);
     expect(await goneDroplets()).toEqual([]);
     const { typedSearchAttributes } = await worker.client.workflow

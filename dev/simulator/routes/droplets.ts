@@ -1,4 +1,5 @@
 import type { Router } from '@koa/router';
+import type { Droplet } from '../account.ts';
 import { beginAction, dropletName, takeId } from '../actions.ts';
 import { addDroplet, buildDroplet, findDroplet, removeDroplet } from '../droplets.ts';
 import { listAnswer, providerHost } from '../paging.ts';
@@ -55,10 +56,15 @@ export function addDropletRoutes(router: Router<RequestState>, state: SimulatorS
 
 function listed(ctx: Context, { account }: SimulatorState) {
   const { tag_name: tag, name, type } = ctx.query;
-  if (type === 'gpus') return [];
   return account.droplets
+    .filter((droplet) => isGpu(droplet) === (type === 'gpus'))
     .filter((droplet) => typeof tag !== 'string' || droplet.tags.includes(tag))
     .filter((droplet) => typeof name !== 'string' || droplet.name === name);
+}
+
+/** Those with a GPU are left out unless they are asked for. */
+function isGpu(droplet: Droplet): boolean {
+  return droplet.size_slug.startsWith('gpu-');
 }
 
 function createDroplet(state: SimulatorState, request: DropletRequest) {

@@ -1,5 +1,6 @@
+import { isIPv6 } from 'node:net';
 import type { Decimal } from '../../domain/money.ts';
-import type { ResourceKind } from '../../domain/resourceKind.ts';
+import type { ChargeableKind } from '../../domain/resourceKind.ts';
 import type { CostLineClass } from '../provider.ts';
 
 /** What a line says about itself; enough to tell what it charges for. */
@@ -13,7 +14,7 @@ export interface ClassifiableLine {
 
 export interface Classification {
   readonly lineClass: CostLineClass;
-  readonly kind: ResourceKind | null;
+  readonly kind: ChargeableKind | null;
   readonly resourceName: string | null;
 }
 
@@ -23,7 +24,7 @@ interface Rule {
   /** In lower case. */
   readonly products: readonly string[];
   readonly lineClass: CostLineClass;
-  readonly kind?: ResourceKind;
+  readonly kind?: ChargeableKind;
   readonly nameOf?: NameReader;
   /** A line of these products that names no resource belongs to the whole account. */
   readonly sharedWithoutName?: boolean;
@@ -52,6 +53,8 @@ const backedUpDroplet: NameReader = (line) =>
 
 const bareDescription: NameReader = ({ description }) => blankToNull(description);
 const addressInProse: NameReader = ({ description }) => address.exec(description)?.[0] ?? null;
+const address6InProse: NameReader = ({ description }) =>
+  description.split(/[^0-9a-f:.]+/i).find((word) => isIPv6(word)) ?? null;
 const group: NameReader = ({ groupDescription }) => blankToNull(groupDescription);
 const groupOrNameBeforeSize: NameReader = (line) => group(line) ?? nameBeforeLastGroup(line);
 
@@ -70,7 +73,8 @@ const rules: readonly Rule[] = [
   },
   // The golden invoice: "Credits", category "credits". The summary's group is "Credits and adjustments".
   { products: ['credits', 'credit', 'promotional credits'], lineClass: 'credit' },
-  // Invoices of January 2019 and the insights example: "eth (s-4vcpu-8gb)".
+  // Invoices of January 2019 and the insights example: "eth (s-4vcpu-8gb)". "GPU Droplets" is the price list's name of those
+  // with a GPU, which the API lists as droplets too.
   {
     products: ['droplets', 'gpu droplets'],
     lineClass: 'resource',
@@ -130,6 +134,38 @@ const rules: readonly Rule[] = [
     lineClass: 'resource',
     kind: 'kubernetes_cluster',
     nameOf: group,
+  },
+  // No public line shows one. The price list's name of the product; like every set of parts, an app's components would stand
+  // under the app's name as their group.
+  {
+    products: ['app platform', 'apps'],
+    lineClass: 'resource',
+    kind: 'app',
+    nameOf: groupOrNameBeforeSize,
+  },
+  // No public line shows one. The price list sells a plan for each account, whose registries' names the API gives; a line that
+  // names none belongs to the account.
+  {
+    products: ['container registry', 'container registries'],
+    lineClass: 'resource',
+    kind: 'container_registry',
+    nameOf: group,
+    sharedWithoutName: true,
+  },
+  // No public line shows one. Functions are billed by GB-seconds beyond the account's free allowance.
+  {
+    products: ['functions', 'serverless functions'],
+    lineClass: 'resource',
+    kind: 'functions_namespace',
+    nameOf: group,
+    sharedWithoutName: true,
+  },
+  // No public line shows one; the form of the published document's "Unused Floating IP - 1.1.1.1".
+  {
+    products: ['reserved ipv6', 'reserved ipv6s'],
+    lineClass: 'resource',
+    kind: 'reserved_ipv6',
+    nameOf: address6InProse,
   },
   // No public line shows one; the kind is listed under its name.
   { products: ['domains', 'dns'], lineClass: 'resource', kind: 'domain', nameOf: bareDescription },

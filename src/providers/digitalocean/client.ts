@@ -86,7 +86,9 @@ export async function readPage<T>(
 ): Promise<PageAnswer<T>> {
   const body = await readBody(what, call);
   const { links, meta } = checked(what, body, envelope);
-  const list = checked(what, body, z.object({ [key]: z.array(item) }));
+  // An empty list may come as null or, with a total of nothing, not at all: some of the provider's services write JSON so.
+  const items = z.array(item).nullable();
+  const list = checked(what, body, z.object({ [key]: meta?.total === 0 ? items.optional() : items }));
   return { items: list[key] ?? [], total: meta?.total, hasNext: typeof links?.pages?.next === 'string' };
 }
 

@@ -1,37 +1,15 @@
-import type { z } from 'zod';
 import type { ResourceKind } from '../../domain/resourceKind.ts';
 import type { ProviderProject, ProviderResource } from '../provider.ts';
-import { aborting, pathSegment } from './billing.ts';
-import { type Answer, type DigitalOceanClient, readPage } from './client.ts';
+import { pathSegment } from './billing.ts';
+import type { DigitalOceanClient } from './client.ts';
 import * as wire from './inventoryWire.ts';
+import { type Lister, list, streaming } from './listing.ts';
 import * as mapping from './mapping.ts';
-import { listWhole } from './paging.ts';
+import { networkListers } from './networkKinds.ts';
+import { platformListers } from './platformKinds.ts';
 
 /** The kinds that the API lists; buckets are listed over S3 (spaces.ts). */
 type ApiKind = Exclude<ResourceKind, 'spaces_bucket'>;
-type Lister = (client: DigitalOceanClient, signal?: AbortSignal) => Promise<ProviderResource[]>;
-
-interface Call<T> {
-  readonly what: string;
-  /** The field of the answer that holds the list. */
-  readonly key: string;
-  readonly item: z.ZodType<T>;
-  readonly identityOf: (item: T) => string;
-  readonly call: (query: { page: number; per_page: number }) => Answer;
-}
-
-function list<T>({ what, key, item, identityOf, call }: Call<T>): Promise<T[]> {
-  return listWhole({
-    what,
-    fetchPage: (page, perPage) => readPage(what, call({ page, per_page: perPage }), key, item),
-    identityOf,
-  });
-}
-
-function streaming(signal: AbortSignal | undefined) {
-  return { parseAs: 'stream' as const, ...aborting(signal) };
-}
-
 /** Droplets without GPU and those with one come from two calls. */
 async function droplets({ json }: DigitalOceanClient, signal?: AbortSignal) {
   const found = [];
@@ -69,6 +47,8 @@ async function backups(client: DigitalOceanClient, signal?: AbortSignal): Promis
 }
 
 const listers: Readonly<Record<ApiKind, Lister>> = {
+  ...networkListers,
+  ...platformListers,
   backup: backups,
   droplet: async (client, signal) => (await droplets(client, signal)).map(mapping.toDroplet),
   volume: async ({ json }, signal) => {

@@ -8,19 +8,19 @@ import { type Fields, instant, price, text } from './wire.ts';
  */
 type Schemas = components['schemas'];
 
-const texts = z
+export const texts = z
   .array(z.string())
   .nullish()
   .transform((list) => list ?? []);
-const numbers = z
+export const numbers = z
   .array(z.int())
   .nullish()
   .transform((list) => list ?? []);
-const optionalNumber = z
+export const optionalNumber = z
   .number()
   .nullish()
   .transform((value) => value ?? null);
-const flag = z
+export const flag = z
   .boolean()
   .nullish()
   .transform((value) => value ?? null);

@@ -1,7 +1,7 @@
-import { finished } from 'node:stream/promises';
-import { CsvError, type Parser, parse } from 'csv-parse';
+import type { CsvError } from 'csv-parse';
 import type { ProviderCostLine } from '../provider.ts';
 import { InvalidInvoiceDocument } from '../providerErrors.ts';
+import { createCsvRecords, longestRecord } from './csvRecords.ts';
 import { createInvoiceRows, type InvoiceRows } from './invoiceRows.ts';
 
 export interface InvoiceCsvOptions {
@@ -10,8 +10,6 @@ export interface InvoiceCsvOptions {
   /** Lines in a batch; 1,000 unless given. */
   readonly batchSize?: number;
 }
-
-const longestRecord = 65_536;
 
 /**
  * Reads an invoice's CSV while it arrives, in bounded memory: columns by name, in any order; unknown ones are kept. A
@@ -25,44 +23,20 @@ export async function* readInvoiceCsv(
   requireCsv(contentType);
   const rows = createInvoiceRows();
   const ready: ProviderCostLine[] = [];
-  const parser = parse({
-    // Cells stay bytes, so that each can be told to be UTF-8 or not.
-    encoding: null,
-    record_delimiter: ['\r\n', '\n'],
-    // The number of columns is judged by rows, which know the line and whether it is the last.
-    relax_column_count: true,
-    skip_empty_lines: true,
-    max_record_size: longestRecord,
-    on_record: (cells: readonly unknown[], { empty_lines: emptyLines }) => {
-      const line = rows.read(cells.filter(Buffer.isBuffer), emptyLines);
-      if (line !== null) ready.push(line);
-      // Nothing is left for the parser's own output: its types know text cells only.
-      return null;
+  const records = createCsvRecords({
+    onRecord(cells, line) {
+      const costLine = rows.read(cells, line);
+      if (costLine !== null) ready.push(costLine);
     },
+    refusal: (failure, line) => refusedRecord(failure, line, rows),
   });
-  // Each failure reaches us by its own call; the event itself must only have a listener.
-  parser.on('error', () => {});
-  try {
-    for await (const chunk of textOf(body)) {
-      await parsed(parser, chunk);
-      while (ready.length >= batchSize) yield ready.splice(0, batchSize);
-    }
-    parser.end();
-    await finished(parser, { readable: false });
-  } catch (failure) {
-    throw failure instanceof CsvError ? faultOf(failure, rows) : failure;
-  } finally {
-    parser.destroy();
+  for await (const chunk of textOf(body)) {
+    records.write(chunk);
+    while (ready.length >= batchSize) yield ready.splice(0, batchSize);
   }
+  records.end();
   rows.finish();
   while (ready.length > 0) yield ready.splice(0, batchSize);
-}
-
-/** Waits until a chunk's records are read; the next chunk comes only then. */
-function parsed(parser: Parser, chunk: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    parser.write(chunk, (failure) => (failure ? reject(failure) : resolve()));
-  });
 }
 
 function requireCsv(contentType: string | null): void {
@@ -75,12 +49,12 @@ function requireCsv(contentType: string | null): void {
 }
 
 /** The body without its byte order mark; refuses what is plainly no CSV before a parser makes rows of it. */
-async function* textOf(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Buffer> {
+async function* textOf(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let start = Buffer.alloc(0);
   let isChecked = false;
   for await (const chunk of body) {
     if (isChecked) {
-      yield Buffer.from(chunk);
+      yield chunk;
       continue;
     }
     start = Buffer.concat([start, chunk]);
@@ -106,8 +80,7 @@ function notCsv(sentence: string): InvalidInvoiceDocument {
 }
 
 /** What the CSV parser refuses, in our words and with the file's own line. */
-function faultOf(failure: CsvError, rows: InvoiceRows): InvalidInvoiceDocument {
-  const line = rows.nextLine(typeof failure['empty_lines'] === 'number' ? failure['empty_lines'] : 0);
+function refusedRecord(failure: CsvError, line: number, rows: InvoiceRows): InvalidInvoiceDocument {
   const column = typeof failure['index'] === 'number' ? rows.columnAt(failure['index']) : undefined;
   const context = column === undefined ? { line } : { line, column };
   const place = column === undefined ? `line ${line}` : `line ${line}, column "${column}"`;

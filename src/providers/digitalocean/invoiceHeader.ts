@@ -8,8 +8,10 @@ export type KnownColumn = (typeof required)[number] | (typeof optional)[number];
 export interface InvoiceHeader {
   /** Every column's name as the file writes it, in the file's order. */
   readonly names: readonly string[];
-  /** Where each known column stands. */
-  readonly positions: ReadonlyMap<KnownColumn, number>;
+  /** Where each known column stands; -1 where the file lacks it. */
+  readonly positions: Readonly<Record<KnownColumn, number>>;
+  /** Where the columns stand that we don't know. */
+  readonly unknown: readonly number[];
 }
 
 const knownByForm = new Map<string, KnownColumn>(
@@ -25,10 +27,11 @@ function formOf(name: string): string {
 }
 
 /** @throws InvalidInvoiceDocument where it isn't a header of ours, misses a required column or repeats one */
-export function readHeader(cells: readonly Buffer[], line: number): InvoiceHeader {
-  const names = cells.map((cell, index) => readText(cell, { line, column: `number ${index + 1}` }).trim());
+export function readHeader(cells: readonly (string | Buffer)[], line: number): InvoiceHeader {
+  const names = cells.map((cell, index) =>
+    (typeof cell === 'string' ? cell : readText(cell, { line, column: `number ${index + 1}` })).trim(),
+  );
   const forms = names.map(formOf);
-  const positions = new Map<KnownColumn, number>();
   forms.forEach((form, index) => {
     if (forms.indexOf(form) !== index) {
       const column = names[index] ?? '';
@@ -38,17 +41,15 @@ export function readHeader(cells: readonly Buffer[], line: number): InvoiceHeade
         { line, column },
       );
     }
-    const known = knownByForm.get(form);
-    if (known !== undefined) positions.set(known, index);
   });
-  if (positions.size === 0) {
+  if (!forms.some((form) => knownByForm.has(form))) {
     throw new InvalidInvoiceDocument(
       'invoice_not_csv',
       `line ${line} of the document holds no column of an invoice: it is another kind of file`,
       { line },
     );
   }
-  const missing = required.filter((name) => !positions.has(name));
+  const missing = required.filter((name) => !forms.includes(formOf(name)));
   if (missing.length > 0) {
     const columns = missing.map((name) => `"${name}"`).join(', ');
     throw new InvalidInvoiceDocument(
@@ -57,5 +58,20 @@ export function readHeader(cells: readonly Buffer[], line: number): InvoiceHeade
       { line, column: missing.join(', ') },
     );
   }
-  return { names, positions };
+  const position = (name: KnownColumn) => forms.indexOf(formOf(name));
+  return {
+    names,
+    positions: {
+      product: position('product'),
+      group_description: position('group_description'),
+      description: position('description'),
+      hours: position('hours'),
+      start: position('start'),
+      end: position('end'),
+      USD: position('USD'),
+      project_name: position('project_name'),
+      category: position('category'),
+    },
+    unknown: forms.flatMap((form, index) => (knownByForm.has(form) ? [] : [index])),
+  };
 }

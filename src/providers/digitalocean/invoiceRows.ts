@@ -3,38 +3,40 @@ import { InvalidInvoiceDocument } from '../providerErrors.ts';
 import { currency } from './billing.ts';
 import { classify } from './classify.ts';
 import { type InvoiceHeader, type KnownColumn, readHeader } from './invoiceHeader.ts';
-import { badValue, readAmount, readEnd, readHours, readInstant, readText } from './invoiceValues.ts';
+import {
+  badValue,
+  type Place,
+  readAmount,
+  readEnd,
+  readHours,
+  readInstant,
+  readText,
+  remembering,
+} from './invoiceValues.ts';
 
 /** Turns a file's records, in their order, into cost lines, and knows at which line of the file it is. */
 export interface InvoiceRows {
   /**
-   * @param emptyLines how many blank lines the file had up to here
+   * @param cells bytes, or texts that are known to be UTF-8 of a fitting length
+   * @param line of the file on which the record starts, 1-based
    * @returns the cost line, or null for the header
    * @throws InvalidInvoiceDocument
    */
-  readonly read: (cells: readonly Buffer[], emptyLines: number) => ProviderCostLine | null;
+  readonly read: (cells: readonly (string | Buffer)[], line: number) => ProviderCostLine | null;
   /** To be called after the last record. @throws InvalidInvoiceDocument where the file is empty or was cut off */
   readonly finish: () => void;
-  /** The line on which the record after the last one that was read starts. */
-  readonly nextLine: (emptyLines: number) => number;
   /** The name of a column by its index, once the header is read. */
   readonly columnAt: (index: number) => string | undefined;
 }
 
 export function createInvoiceRows(): InvoiceRows {
   let header: InvoiceHeader | undefined;
-  let lastLine = 0;
-  let emptyBefore = 0;
   let lineNumber = 0;
+  const readers = { start: remembering(readInstant), end: remembering(readEnd) };
   let shortRow: number | undefined;
 
-  const nextLine = (emptyLines: number) => lastLine + 1 + emptyLines - emptyBefore;
-
   return {
-    read(cells, emptyLines) {
-      const line = nextLine(emptyLines);
-      emptyBefore = emptyLines;
-      lastLine = line + cells.reduce((count, cell) => count + lineBreaksIn(cell), 0);
+    read(cells, line) {
       // A short row at the very end is a file that was cut off; one before is a bad row. Only the next row tells.
       if (shortRow !== undefined) throw wrongLength(shortRow, 'fewer');
       if (header === undefined) {
@@ -47,7 +49,7 @@ export function createInvoiceRows(): InvoiceRows {
         return null;
       }
       lineNumber += 1;
-      return toCostLine(header, cells, line, lineNumber);
+      return toCostLine(header, readers, cells, line, lineNumber);
     },
     finish() {
       if (shortRow !== undefined) {
@@ -67,15 +69,8 @@ export function createInvoiceRows(): InvoiceRows {
         );
       }
     },
-    nextLine,
     columnAt: (index) => header?.names[index],
   };
-}
-
-function lineBreaksIn(cell: Buffer): number {
-  let count = 0;
-  for (let at = cell.indexOf(10); at !== -1; at = cell.indexOf(10, at + 1)) count += 1;
-  return count;
 }
 
 function wrongLength(line: number, comparison: 'fewer' | 'more'): InvalidInvoiceDocument {
@@ -88,51 +83,42 @@ function wrongLength(line: number, comparison: 'fewer' | 'more'): InvalidInvoice
 
 function toCostLine(
   header: InvoiceHeader,
-  cells: readonly Buffer[],
+  readers: Readonly<Record<'start' | 'end', (text: string, place: Place) => Date>>,
+  cells: readonly (string | Buffer)[],
   line: number,
   lineNumber: number,
 ): ProviderCostLine {
-  const texts = cells.map((cell, index) => readText(cell, { line, column: header.names[index] ?? '' }));
-  const at = (column: KnownColumn) => {
-    const index = header.positions.get(column);
-    const name = index === undefined ? column : (header.names[index] ?? column);
-    return { text: index === undefined ? '' : (texts[index] ?? ''), place: { line, column: name } };
-  };
-  const read = <T>(
-    column: KnownColumn,
-    reader: (text: string, place: { line: number; column: string }) => T,
-  ) => {
-    const { text, place } = at(column);
-    return reader(text, place);
-  };
+  const texts = cells.map((cell, index) =>
+    typeof cell === 'string' ? cell : readText(cell, { line, column: header.names[index] ?? '' }),
+  );
+  const { positions } = header;
+  const textAt = (column: KnownColumn) => texts[positions[column]] ?? '';
+  const placeOf = (column: KnownColumn) => ({ line, column: header.names[positions[column]] ?? column });
 
-  const product = read('product', (text, place) => {
-    if (text.trim() === '') throw badValue(place, 'it is blank, and every line has a product');
-    return text;
-  });
-  const chargeStart = read('start', readInstant);
-  const chargeEnd = read('end', readEnd);
-  if (chargeEnd < chargeStart) throw badValue(at('end').place, 'it lies before the start of the charge');
+  const product = textAt('product');
+  if (product.trim() === '') {
+    throw badValue(placeOf('product'), 'it is blank, and every line has a product');
+  }
+  const chargeStart = readers.start(textAt('start'), placeOf('start'));
+  const chargeEnd = readers.end(textAt('end'), placeOf('end'));
+  if (chargeEnd < chargeStart) throw badValue(placeOf('end'), 'it lies before the start of the charge');
 
-  const known = new Set(header.positions.values());
   const claims = {
     product,
-    groupDescription: at('group_description').text,
-    description: at('description').text,
-    category: at('category').text || null,
-    billedCost: read('USD', readAmount),
+    groupDescription: textAt('group_description'),
+    description: textAt('description'),
+    category: textAt('category') || null,
+    billedCost: readAmount(textAt('USD'), placeOf('USD')),
   };
   return {
     lineNumber,
     ...claims,
     ...classify(claims),
-    hours: read('hours', readHours),
+    hours: readHours(textAt('hours'), placeOf('hours')),
     chargeStart,
     chargeEnd,
     currency,
-    projectName: at('project_name').text || null,
-    extra: Object.fromEntries(
-      header.names.flatMap((name, index) => (known.has(index) ? [] : [[name, texts[index] ?? '']])),
-    ),
+    projectName: textAt('project_name') || null,
+    extra: Object.fromEntries(header.unknown.map((index) => [header.names[index] ?? '', texts[index] ?? ''])),
   };
 }

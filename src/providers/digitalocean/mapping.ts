@@ -7,7 +7,7 @@ import type * as wire from './inventoryWire.ts';
 type Wire<Schema extends z.ZodType> = z.output<Schema>;
 
 /** What a resource has where its listing says nothing else. */
-const unstated = {
+export const unstated = {
   region: null,
   sizeSlug: null,
   status: null,
@@ -229,8 +229,10 @@ export function toKubernetesCluster(cluster: Wire<typeof wire.kubernetesCluster>
   };
 }
 
-/** The kinds by the word that stands in a URN; others (VPCs, apps) are no kinds of ours and are left out. */
+/** The kinds by the word that stands in a URN; what we don't list is left out. */
 const kindsByUrn: ReadonlyMap<string, ResourceKind> = new Map([
+  // The published pattern lacks apps; the prose beside it names them.
+  ['app', 'app'],
   ['dbaas', 'database'],
   ['domain', 'domain'],
   ['droplet', 'droplet'],
@@ -238,13 +240,16 @@ const kindsByUrn: ReadonlyMap<string, ResourceKind> = new Map([
   ['kubernetes', 'kubernetes_cluster'],
   ['loadbalancer', 'load_balancer'],
   ['reservedip', 'reserved_ip'],
+  // In no published text; the vendor's Terraform provider tests for it.
+  ['reservedipv6', 'reserved_ipv6'],
   ['space', 'spaces_bucket'],
   ['volume', 'volume'],
+  ['vpc', 'vpc'],
 ]);
 
 /** Reads `do:droplet:412000100`; null for what we don't list. */
 export function memberOfUrn(urn: string): ProviderProject['members'][number] | null {
-  const [, type = '', externalId = ''] = /^do:([a-z_]+):(.+)$/.exec(urn) ?? [];
+  const [, type = '', externalId = ''] = /^do:([a-z0-9_]+):(.+)$/.exec(urn) ?? [];
   const kind = kindsByUrn.get(type);
   return kind === undefined ? null : { kind, externalId };
 }

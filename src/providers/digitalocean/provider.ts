@@ -1,4 +1,5 @@
 import type { Provider } from '../provider.ts';
+import { readOutboundBandwidth } from './bandwidth.ts';
 import {
   aborting,
   pathSegment,
@@ -11,7 +12,8 @@ import {
 import { createDigitalOceanClient, type DigitalOceanClientOptions } from './client.ts';
 import { listProjects, listResources } from './inventory.ts';
 import { readInvoiceCsv } from './invoiceCsv.ts';
-import { bucketsWithoutKey, createBucketLister, type SpacesOptions } from './spaces.ts';
+import { readMonthToDate } from './monthToDate.ts';
+import { bucketsWithoutKey, openSpaces, type SpacesOptions } from './spaces.ts';
 
 export interface DigitalOceanOptions extends Omit<DigitalOceanClientOptions, 'maxDocumentBytes'> {
   /** The key for buckets; without it their kind raises `spaces_not_configured`. */
@@ -30,8 +32,8 @@ export function createDigitalOceanProvider(options: DigitalOceanOptions): Provid
     ...options,
     maxDocumentBytes: options.maxDocumentBytes ?? maxAnswerBytes,
   });
-  const listBuckets =
-    spaces === undefined ? bucketsWithoutKey : createBucketLister(spaces, { timeoutMs, allowLoopback });
+  const opened = spaces === undefined ? undefined : openSpaces(spaces, { timeoutMs, allowLoopback });
+  const listBuckets = opened?.listBuckets ?? bucketsWithoutKey;
 
   return {
     name: 'digitalocean',
@@ -52,5 +54,9 @@ export function createDigitalOceanProvider(options: DigitalOceanOptions): Provid
     projects: (signal) => listProjects(client, signal),
     resources: (kind, signal) =>
       kind === 'spaces_bucket' ? listBuckets(signal) : listResources(client, kind, signal),
+    monthToDate: (signal) => readMonthToDate(client, signal),
+    outboundBandwidth: (externalId, range, signal) =>
+      readOutboundBandwidth(client, externalId, range, signal),
+    ...(opened === undefined ? {} : { bucketUsage: opened.bucketUsage }),
   };
 }

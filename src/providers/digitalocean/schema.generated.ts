@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/v2/apps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List All Apps
+         * @description List all apps on your account. Information about the current active deployment as well as any in progress ones will also be included for each app.
+         */
+        get: operations["apps_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/customers/my/balance": {
         parameters: {
             query?: never;
@@ -206,6 +226,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/firewalls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List All Firewalls
+         * @description To list all of the firewalls available on your account, send a GET request to `/v2/firewalls`.
+         */
+        get: operations["firewalls_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/functions/namespaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Namespaces
+         * @description Returns a list of namespaces associated with the current user. To get all namespaces, send a GET request to `/v2/functions/namespaces`.
+         */
+        get: operations["functions_list_namespaces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/images": {
         parameters: {
             query?: never;
@@ -291,6 +351,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/monitoring/metrics/droplet/bandwidth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Droplet Bandwidth Metrics
+         * @description To retrieve bandwidth metrics for a given Droplet, send a GET request to `/v2/monitoring/metrics/droplet/bandwidth`. Use the `interface` query parameter to specify if the results should be for the `private` or `public` interface. Use the `direction` query parameter to specify if the results should be for `inbound` or `outbound` traffic.
+         *     The metrics in the response body are in megabits per second (Mbps).
+         */
+        get: operations["monitoring_get_dropletBandwidthMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/projects": {
         parameters: {
             query?: never;
@@ -333,6 +414,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/registries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List All Container Registries
+         * @description To get information about any container registry in your account, send a GET request to `/v2/registries/`.
+         */
+        get: operations["registries_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/reserved_ips": {
         parameters: {
             query?: never;
@@ -345,6 +446,26 @@ export interface paths {
          * @description To list all of the reserved IPs available on your account, send a GET request to `/v2/reserved_ips`.
          */
         get: operations["reservedIPs_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/reserved_ipv6": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List All Reserved IPv6s
+         * @description To list all of the reserved IPv6s available on your account, send a GET request to `/v2/reserved_ipv6`.
+         */
+        get: operations["reservedIPv6_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -412,6 +533,26 @@ export interface paths {
          *     It is also possible to retrieve information about a block storage volume by name. To do so, send a GET request with the volume's name and the region slug for the region it is located in as query parameters to `/v2/volumes?name=$VOLUME_NAME&region=nyc1`.
          */
         get: operations["volumes_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/vpcs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List All VPCs
+         * @description To list all of the VPCs on your account, send a GET request to `/v2/vpcs`.
+         */
+        get: operations["vpcs_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -495,6 +636,58 @@ export interface components {
              * @example https://api.digitalocean.com/v2/images?page=2
              */
             last?: string;
+        };
+        vpc: components["schemas"]["vpc_updatable"] & components["schemas"]["vpc_create"] & components["schemas"]["vpc_default"] & components["schemas"]["vpc_base"];
+        vpc_base: {
+            /**
+             * Format: uuid
+             * @description A unique ID that can be used to identify and reference the VPC.
+             * @example 5a4981aa-9653-4bd1-bef5-d6bff52042e4
+             */
+            readonly id?: string;
+            urn?: components["schemas"]["urn-2"];
+            /**
+             * Format: date-time
+             * @description A time value given in ISO8601 combined date and time format.
+             * @example 2020-03-13T19:20:47.442049222Z
+             */
+            readonly created_at?: string;
+        };
+        /**
+         * @description The uniform resource name (URN) for the resource in the format do:resource_type:resource_id.
+         * @example do:vpc:5a4981aa-9653-4bd1-bef5-d6bff52042e4
+         */
+        "urn-2": string;
+        vpc_default: {
+            /**
+             * @description A boolean value indicating whether or not the VPC is the default network for the region. All applicable resources are placed into the default VPC network unless otherwise specified during their creation. The `default` field cannot be unset from `true`. If you want to set a new default VPC network, update the `default` field of another VPC network in the same region. The previous network's `default` field will be set to `false` when a new default VPC has been defined.
+             * @example true
+             */
+            default?: boolean;
+        };
+        vpc_create: {
+            /**
+             * @description The slug identifier for the region where the VPC will be created.
+             * @example nyc1
+             */
+            region?: string;
+            /**
+             * @description The range of IP addresses in the VPC in CIDR notation. Network ranges cannot overlap with other networks in the same account and must be in range of private addresses as defined in RFC1918. It may not be smaller than `/28` nor larger than `/16`. If no IP range is specified, a `/20` network range is generated that won't conflict with other VPC networks in your account.
+             * @example 10.10.10.0/24
+             */
+            ip_range?: string;
+        };
+        vpc_updatable: {
+            /**
+             * @description The name of the VPC. Must be unique and may only contain alphanumeric characters, dashes, and periods.
+             * @example env.prod-vpc
+             */
+            name?: string;
+            /**
+             * @description A free-form text field for describing the VPC's purpose. It may be a maximum of 255 characters.
+             * @example VPC for production environment
+             */
+            description?: string;
         };
         volume_full: components["schemas"]["volume_base_read"] & {
             /**
@@ -694,30 +887,30 @@ export interface components {
              */
             size_gigabytes: number;
         };
-        reserved_ip: {
-            /**
-             * Format: ipv4
-             * @description The public IP address of the reserved IP. It also serves as its identifier.
-             * @example 45.55.96.47
-             */
-            ip?: string;
-            region?: components["schemas"]["region"] & Record<string, never>;
-            /**
-             * @description The Droplet that the reserved IP has been assigned to. When you query a reserved IP, if it is assigned to a Droplet, the entire Droplet object will be returned. If it is not assigned, the value will be null.<br><br>Requires `droplet:read` scope.
-             * @example null
-             */
-            droplet?: (Record<string, never> | null) | components["schemas"]["droplet"];
-            /**
-             * @description A boolean value indicating whether or not the reserved IP has pending actions preventing new ones from being submitted.
-             * @example true
-             */
-            locked?: boolean;
-            /**
-             * Format: uuid
-             * @description The UUID of the project to which the reserved IP currently belongs.<br><br>Requires `project:read` scope.
-             * @example 746c6152-2fa2-11ed-92d3-27aaa54e4988
-             */
-            project_id?: string;
+        reserved_ipv6_list: {
+            reserved_ipv6s?: {
+                /**
+                 * Format: ipv6
+                 * @description The public IP address of the reserved IPv6. It also serves as its identifier.
+                 * @example 2409:40d0:f7:1017:74b4:3a96:105e:4c6e
+                 */
+                ip?: string;
+                /**
+                 * @description The region that the reserved IPv6 is reserved to. When you query a reserved IPv6,the region_slug will be returned.
+                 * @example nyc3
+                 */
+                region_slug?: string;
+                /**
+                 * Format: date-time
+                 * @example 2020-01-01T00:00:00Z
+                 */
+                reserved_at?: string;
+                /**
+                 * @description Requires `droplet:read` scope.
+                 * @example null
+                 */
+                droplet?: (Record<string, never> | null) | components["schemas"]["droplet"];
+            }[];
         };
         droplet: {
             /**
@@ -1127,6 +1320,120 @@ export interface components {
              */
             version?: string;
         } | null;
+        reserved_ip: {
+            /**
+             * Format: ipv4
+             * @description The public IP address of the reserved IP. It also serves as its identifier.
+             * @example 45.55.96.47
+             */
+            ip?: string;
+            region?: components["schemas"]["region"] & Record<string, never>;
+            /**
+             * @description The Droplet that the reserved IP has been assigned to. When you query a reserved IP, if it is assigned to a Droplet, the entire Droplet object will be returned. If it is not assigned, the value will be null.<br><br>Requires `droplet:read` scope.
+             * @example null
+             */
+            droplet?: (Record<string, never> | null) | components["schemas"]["droplet"];
+            /**
+             * @description A boolean value indicating whether or not the reserved IP has pending actions preventing new ones from being submitted.
+             * @example true
+             */
+            locked?: boolean;
+            /**
+             * Format: uuid
+             * @description The UUID of the project to which the reserved IP currently belongs.<br><br>Requires `project:read` scope.
+             * @example 746c6152-2fa2-11ed-92d3-27aaa54e4988
+             */
+            project_id?: string;
+        };
+        registry: components["schemas"]["registry_base"] & {
+            subscription?: unknown & components["schemas"]["subscription"];
+        };
+        subscription: {
+            tier?: components["schemas"]["subscription_tier_base"];
+            /**
+             * Format: date-time
+             * @description The time at which the subscription was created.
+             * @example 2020-01-23T21:19:12Z
+             */
+            readonly created_at?: string;
+            /**
+             * Format: date-time
+             * @description The time at which the subscription was last updated.
+             * @example 2020-11-05T15:53:24Z
+             */
+            readonly updated_at?: string;
+        };
+        subscription_tier_base: {
+            /**
+             * @description The name of the subscription tier.
+             * @example Basic
+             */
+            name?: string;
+            /**
+             * @description The slug identifier of the subscription tier.
+             * @example basic
+             */
+            slug?: string;
+            /**
+             * @description The number of repositories included in the subscription tier. `0` indicates that the subscription tier includes unlimited repositories.
+             * @example 5
+             */
+            included_repositories?: number;
+            /**
+             * @description The amount of storage included in the subscription tier in bytes.
+             * @example 5368709120
+             */
+            included_storage_bytes?: number;
+            /**
+             * @description A boolean indicating whether the subscription tier supports additional storage above what is included in the base plan at an additional cost per GiB used.
+             * @example true
+             */
+            allow_storage_overage?: boolean;
+            /**
+             * @description The amount of outbound data transfer included in the subscription tier in bytes.
+             * @example 5368709120
+             */
+            included_bandwidth_bytes?: number;
+            /**
+             * @description The monthly cost of the subscription tier in cents.
+             * @example 500
+             */
+            monthly_price_in_cents?: number;
+            /**
+             * @description The price paid in cents per GiB for additional storage beyond what is included in the subscription plan.
+             * @example 2
+             */
+            storage_overage_price_in_cents?: number;
+        };
+        registry_base: {
+            /**
+             * @description A globally unique name for the container registry. Must be lowercase and be composed only of numbers, letters and `-`, up to a limit of 63 characters.
+             * @example example
+             */
+            name?: string;
+            /**
+             * Format: date-time
+             * @description A time value given in ISO8601 combined date and time format that represents when the registry was created.
+             * @example 2020-03-21T16:02:37Z
+             */
+            readonly created_at?: string;
+            /**
+             * @description Slug of the region where registry data is stored
+             * @example fra1
+             */
+            region?: string;
+            /**
+             * @description The amount of storage used in the registry in bytes.
+             * @example 29393920
+             */
+            readonly storage_usage_bytes?: number;
+            /**
+             * Format: date-time
+             * @description The time at which the storage usage was updated. Storage usage is calculated asynchronously, and may not immediately reflect pushes to the registry.
+             * @example 2020-11-04T21:39:49.530562231Z
+             */
+            readonly storage_usage_bytes_updated_at?: string;
+        };
         resource: {
             urn?: components["schemas"]["urn"];
             /**
@@ -1227,6 +1534,48 @@ export interface components {
              * @example 2018-09-27T20:10:35Z
              */
             readonly updated_at?: string;
+        };
+        metrics: {
+            data: components["schemas"]["metrics_data"];
+            /**
+             * @example success
+             * @enum {string}
+             */
+            status: "success" | "error";
+        };
+        metrics_data: {
+            /** @description Result of query. */
+            result: components["schemas"]["metrics_result"][];
+            /**
+             * @example matrix
+             * @enum {string}
+             */
+            resultType: "matrix";
+        };
+        metrics_result: {
+            /**
+             * @description An object containing the metric's labels. These labels are key/value pairs that vary depending on the metric being queried. For example, load balancer metrics contain a `lb_id` label, while Droplet metrics contain a `host_id` label, and App Platform metrics contain a `app_component` label.
+             * @example {
+             *       "host_id": "19201920"
+             *     }
+             */
+            metric: {
+                [key: string]: string;
+            };
+            /**
+             * @description An array of values for the metric.
+             * @example [
+             *       [
+             *         1435781430,
+             *         "1"
+             *       ],
+             *       [
+             *         1435781445,
+             *         "1"
+             *       ]
+             *     ]
+             */
+            values: (number | string)[][];
         };
         load_balancer: components["schemas"]["load_balancer_base"] & {
             region?: unknown & components["schemas"]["region"];
@@ -1984,6 +2333,160 @@ export interface components {
              */
             size?: string;
         };
+        namespace_info: {
+            /**
+             * @description The namespace's API hostname. Each function in a namespace is provided an endpoint at the namespace's hostname.
+             * @example https://api_host.io
+             */
+            api_host?: string;
+            /**
+             * @description A unique string format of UUID with a prefix fn-.
+             * @example fn-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx
+             */
+            namespace?: string;
+            /**
+             * @description UTC time string.
+             * @example 2022-09-14T04:16:45Z
+             */
+            created_at?: string;
+            /**
+             * @description UTC time string.
+             * @example 2022-09-14T04:16:45Z
+             */
+            updated_at?: string;
+            /**
+             * @description The namespace's unique name.
+             * @example my namespace
+             */
+            label?: string;
+            /**
+             * @description The namespace's datacenter region.
+             * @example nyc1
+             */
+            region?: string;
+            /**
+             * @description The namespace's Universally Unique Identifier.
+             * @example xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx
+             */
+            uuid?: string;
+            /**
+             * @description A random alpha numeric string. This key is used in conjunction with the namespace's UUID to authenticate
+             *     a user to use the namespace via `doctl`, DigitalOcean's official CLI.
+             * @example d1zcd455h01mqjfs4s2eaewyejehi5f2uj4etqq3h7cera8iwkub6xg5of1wdde2
+             */
+            key?: string;
+        };
+        firewall: {
+            /**
+             * @description A unique ID that can be used to identify and reference a firewall.
+             * @example bb4b2611-3d72-467b-8602-280330ecd65c
+             */
+            readonly id?: string;
+            /**
+             * @description A status string indicating the current state of the firewall. This can be "waiting", "succeeded", or "failed".
+             * @example waiting
+             * @enum {string}
+             */
+            readonly status?: "waiting" | "succeeded" | "failed";
+            /**
+             * Format: date-time
+             * @description A time value given in ISO8601 combined date and time format that represents when the firewall was created.
+             * @example 2020-05-23T21:24:00Z
+             */
+            readonly created_at?: string;
+            /**
+             * @description An array of objects each containing the fields "droplet_id", "removing", and "status". It is provided to detail exactly which Droplets are having their security policies updated. When empty, all changes have been successfully applied.
+             * @example [
+             *       {
+             *         "droplet_id": 8043964,
+             *         "removing": false,
+             *         "status": "waiting"
+             *       }
+             *     ]
+             */
+            readonly pending_changes?: {
+                /** @example 8043964 */
+                droplet_id?: number;
+                /** @example false */
+                removing?: boolean;
+                /** @example waiting */
+                status?: string;
+            }[];
+            /**
+             * @description A human-readable name for a firewall. The name must begin with an alphanumeric character. Subsequent characters must either be alphanumeric characters, a period (.), or a dash (-).
+             * @example firewall
+             */
+            name?: string;
+            /**
+             * @description An array containing the IDs of the Droplets assigned to the firewall. <br><br>Requires `droplet:read` scope.
+             * @example [
+             *       8043964
+             *     ]
+             */
+            droplet_ids?: number[] | null;
+            tags?: components["schemas"]["existing_tags_array"] & unknown;
+        } & components["schemas"]["firewall_rules"];
+        firewall_rules: {
+            inbound_rules?: (components["schemas"]["firewall_rule_base"] & {
+                sources: components["schemas"]["firewall_rule_target"] & unknown;
+            })[] | null;
+            outbound_rules?: (components["schemas"]["firewall_rule_base"] & {
+                destinations: components["schemas"]["firewall_rule_target"] & unknown;
+            })[] | null;
+        };
+        firewall_rule_target: {
+            /**
+             * @description An array of strings containing the IPv4 addresses, IPv6 addresses, IPv4 CIDRs, and/or IPv6 CIDRs to which the firewall will allow traffic.
+             * @example [
+             *       "1.2.3.4",
+             *       "18.0.0.0/8"
+             *     ]
+             */
+            addresses?: string[];
+            /**
+             * @description An array containing the IDs of the Droplets to which the firewall will allow traffic.
+             * @example [
+             *       8043964
+             *     ]
+             */
+            droplet_ids?: number[];
+            /**
+             * @description An array containing the IDs of the load balancers to which the firewall will allow traffic.
+             * @example [
+             *       "4de7ac8b-495b-4884-9a69-1050c6793cd6"
+             *     ]
+             */
+            load_balancer_uids?: string[];
+            /**
+             * @description An array containing the IDs of the Kubernetes clusters to which the firewall will allow traffic.
+             * @example [
+             *       "41b74c5d-9bd0-5555-5555-a57c495b81a3"
+             *     ]
+             */
+            kubernetes_ids?: string[];
+            tags?: components["schemas"]["existing_tags_array"] & unknown;
+        };
+        /**
+         * @description A flat array of tag names as strings to be applied to the resource. Tag names must exist in order to be referenced in a request. <br><br>Requires `tag:create` and `tag:read` scopes.
+         * @example [
+         *       "base-image",
+         *       "prod"
+         *     ]
+         */
+        existing_tags_array: string[] | null;
+        firewall_rule_base: {
+            /**
+             * @description The type of traffic to be allowed. This may be one of `tcp`, `udp`, or `icmp`.
+             * @example tcp
+             * @enum {string}
+             */
+            protocol: "tcp" | "udp" | "icmp";
+            /**
+             * @description The ports on which traffic will be allowed specified as a string containing a single port, a range (e.g. "8000-9000"), or "0" when all ports are open for a protocol. For ICMP rules this parameter will always return "0".
+             * @example 8000
+             */
+            ports: string;
+        };
         domain: {
             /**
              * @description The name of the domain itself. This should follow the standard domain format of domain.TLD. For instance, `example.com` is a valid domain name.
@@ -2725,6 +3228,1337 @@ export interface components {
              */
             generated_at?: string;
         };
+        apps_response: {
+            /** A list of apps */
+            apps?: components["schemas"]["app"][];
+        } & components["schemas"]["pagination"] & components["schemas"]["meta"];
+        /** @description An application's configuration and status. */
+        app: {
+            active_deployment?: components["schemas"]["apps_deployment"];
+            /**
+             * The creation time of the app
+             * Format: date-time
+             * @example 2020-11-19T20:27:18Z
+             */
+            readonly created_at?: string;
+            /**
+             * The default hostname on which the app is accessible
+             * @example digitalocean.com
+             */
+            readonly default_ingress?: string;
+            /** Contains all domains for the app */
+            readonly domains?: components["schemas"]["apps_domain"][];
+            /**
+             * The ID of the application
+             * @example 4f6c71e2-1e90-4762-9fee-6cc4a0a9f2cf
+             */
+            readonly id?: string;
+            in_progress_deployment?: components["schemas"]["apps_deployment"];
+            /**
+             * The creation time of the last deployment
+             * Format: date-time
+             * @example 2020-11-19T20:27:18Z
+             */
+            readonly last_deployment_created_at?: string;
+            /**
+             * The live domain of the app
+             * @example live_domain
+             */
+            readonly live_domain?: string;
+            /**
+             * The live URL of the app
+             * @example google.com
+             */
+            readonly live_url?: string;
+            /**
+             * The live URL base of the app, the URL excluding the path
+             * @example digitalocean.com
+             */
+            readonly live_url_base?: string;
+            /**
+             * The ID of the account to which the application belongs
+             * @example 4f6c71e2-1e90-4762-9fee-6cc4a0a9f2cf
+             */
+            readonly owner_uuid?: string;
+            pending_deployment?: unknown & components["schemas"]["apps_deployment"];
+            /**
+             * The ID of the project the app is assigned to. This will be empty if there is a lookup failure.
+             * @description Requires `project:read` scope.
+             * @example 88b72d1a-b78a-4d9f-9090-b53c4399073f
+             */
+            readonly project_id?: string;
+            region?: components["schemas"]["apps_region"];
+            spec: components["schemas"]["app_spec"];
+            /**
+             * The current pricing tier slug of the app
+             * @example basic
+             */
+            readonly tier_slug?: string;
+            /**
+             * Time of the app's last configuration update
+             * Format: date-time
+             * @example 2020-12-01T00:42:16Z
+             */
+            readonly updated_at?: string;
+            pinned_deployment?: unknown & components["schemas"]["apps_deployment"];
+            /** The dedicated egress IP addresses associated with the app. */
+            readonly dedicated_ips?: components["schemas"]["apps_dedicated_egress_ip"][];
+            vpc?: components["schemas"]["apps_vpc"];
+        };
+        apps_vpc: {
+            /**
+             * The ID of the VPC.
+             * @example c22d8f48-4bc4-49f5-8ca0-58e7164427ac
+             */
+            id?: string;
+            /** The egress ips associated with the VPC. */
+            egress_ips?: components["schemas"]["apps_vpc_egress_ip"][];
+        };
+        apps_vpc_egress_ip: {
+            /** @example 10.0.0.1 */
+            ip?: string;
+        };
+        apps_dedicated_egress_ip: {
+            /**
+             * The IP address of the dedicated egress IP.
+             * @example 192.168.1.1
+             */
+            ip?: string;
+            /**
+             * The ID of the dedicated egress IP.
+             * @example 9e7bc2ac-205a-45d6-919c-e1ac5e73f962
+             */
+            id?: string;
+            status?: components["schemas"]["apps_dedicated_egress_ip_status"];
+        };
+        /**
+         * The status of the dedicated egress IP.
+         * @default UNKNOWN
+         * @example ASSIGNED
+         * @enum {string}
+         */
+        apps_dedicated_egress_ip_status: "UNKNOWN" | "ASSIGNING" | "ASSIGNED" | "REMOVED";
+        /** An app deployment */
+        apps_deployment: {
+            /**
+             * What caused this deployment to be created
+             * @example commit 9a4df0b pushed to github/digitalocean/sample-golang
+             */
+            cause?: string;
+            /**
+             * The ID of a previous deployment that this deployment was cloned from
+             * @example 3aa4d20e-5527-4c00-b496-601fbd22520a
+             */
+            cloned_from?: string;
+            /**
+             * The creation time of the deployment
+             * Format: date-time
+             * @example 2020-07-28T18:00:00Z
+             */
+            created_at?: string;
+            /**
+             * The ID of the deployment
+             * @example b6bdf840-2854-4f87-a36c-5f231c617c84
+             */
+            id?: string;
+            /** Job components that are part of this deployment */
+            jobs?: components["schemas"]["apps_deployment_job"][];
+            /** Functions components that are part of this deployment */
+            functions?: components["schemas"]["apps_deployment_functions"][];
+            phase?: components["schemas"]["apps_deployment_phase"];
+            /**
+             * When the deployment phase was last updated
+             * Format: date-time
+             * @example 0001-01-01T00:00:00Z
+             */
+            phase_last_updated_at?: string;
+            progress?: components["schemas"]["apps_deployment_progress"];
+            /** Service components that are part of this deployment */
+            services?: components["schemas"]["apps_deployment_service"][];
+            spec?: components["schemas"]["app_spec"];
+            /** Static Site components that are part of this deployment */
+            static_sites?: components["schemas"]["apps_deployment_static_site"][];
+            /**
+             * The current pricing tier slug of the deployment
+             * @example basic
+             */
+            readonly tier_slug?: string;
+            /**
+             * When the deployment was last updated
+             * Format: date-time
+             * @example 2020-07-28T18:00:00Z
+             */
+            updated_at?: string;
+            /** Worker components that are part of this deployment */
+            workers?: components["schemas"]["apps_deployment_worker"][];
+        };
+        apps_deployment_worker: {
+            /**
+             * The name of this worker
+             * @example queue-runner
+             */
+            name?: string;
+            /**
+             * The commit hash of the repository that was used to build this worker
+             * @example 54d4a727f457231062439895000d45437c7bb405
+             */
+            source_commit_hash?: string;
+        };
+        apps_deployment_static_site: {
+            /**
+             * The name of this static site
+             * @example web
+             */
+            name?: string;
+            /**
+             * The commit hash of the repository that was used to build this static site
+             * @example 54d4a727f457231062439895000d45437c7bb405
+             */
+            source_commit_hash?: string;
+        };
+        /**
+         * AppSpec
+         * @description The desired configuration of an application.
+         */
+        app_spec: {
+            /**
+             * @description The name of the app. Must be unique across all apps in the same account.
+             * @example web-app-01
+             */
+            name: string;
+            /**
+             * @description The slug form of the geographical origin of the app. Default: `nearest available`
+             * @example nyc
+             * @enum {string}
+             */
+            region?: "atl" | "nyc" | "sfo" | "tor" | "ams" | "fra" | "lon" | "blr" | "sgp" | "syd";
+            /**
+             * @description If set to `true`, the app will **not** be cached at the edge (CDN). Enable this option if you want to manage CDN configuration yourself—whether by using an external CDN provider or by handling static content and caching within your app. This setting is also recommended for apps that require real-time data or serve dynamic content, such as those using Server-Sent Events (SSE) over GET, or hosting an MCP (Model Context Protocol) Server that utilizes SSE.
+             *     **Note:** This feature is not available for static site components.
+             *     For more information, see [Disable CDN Cache](https://docs.digitalocean.com/products/app-platform/how-to/cache-content/#disable-cdn-cache).
+             * @default false
+             */
+            disable_edge_cache: boolean;
+            /**
+             * @description If set to `true`, email addresses in the app will not be obfuscated. This is
+             *     useful for apps that require email addresses to be visible (in the HTML markup).
+             * @default false
+             */
+            disable_email_obfuscation: boolean;
+            /**
+             * @description If set to `true`, suspicious requests will go through additional security checks to help mitigate layer 7 DDoS attacks.
+             * @default false
+             */
+            enhanced_threat_control_enabled: boolean;
+            /** @description A set of hostnames where the application will be available. */
+            domains?: components["schemas"]["app_domain_spec"][];
+            /** @description Workloads which expose publicly-accessible HTTP services. */
+            services?: components["schemas"]["app_service_spec"][];
+            /** @description Content which can be rendered to static web assets. */
+            static_sites?: components["schemas"]["app_static_site_spec"][];
+            /** @description Pre and post deployment workloads which do not expose publicly-accessible HTTP routes. */
+            jobs?: components["schemas"]["app_job_spec"][];
+            /** @description Workloads which do not expose publicly-accessible HTTP services. */
+            workers?: components["schemas"]["app_worker_spec"][];
+            /** @description Workloads which expose publicly-accessible HTTP services via Functions Components. */
+            functions?: components["schemas"]["app_functions_spec"][];
+            /**
+             * @description Database instances which can provide persistence to workloads within the
+             *     application.
+             */
+            databases?: components["schemas"]["app_database_spec"][];
+            ingress?: components["schemas"]["app_ingress_spec"];
+            egress?: components["schemas"]["app_egress_spec"];
+            maintenance?: components["schemas"]["app_maintenance_spec"];
+            vpc?: components["schemas"]["apps_vpc"];
+        };
+        /** @description Specification to configure maintenance settings for the app, such as maintenance mode and archiving the app. */
+        app_maintenance_spec: {
+            /**
+             * @description Indicates whether maintenance mode should be enabled for the app.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Indicates whether the app should be archived. Setting this to true implies that enabled is set to true.
+             * @example true
+             */
+            archive?: boolean;
+            /**
+             * @description A custom offline page to display when maintenance mode is enabled or the app is archived.
+             * @example https://example.com/offline.html
+             */
+            offline_page_url?: string;
+        };
+        /** @description Specification for app egress configurations. */
+        app_egress_spec: {
+            type?: components["schemas"]["app_egress_type_spec"];
+        };
+        /**
+         * The app egress type.
+         * @default AUTOASSIGN
+         * @example AUTOASSIGN
+         * @enum {string}
+         */
+        app_egress_type_spec: "AUTOASSIGN" | "DEDICATED_IP";
+        /** @description Specification for app ingress configurations. */
+        app_ingress_spec: {
+            /** @description Rules for configuring HTTP ingress for component routes, CORS, rewrites, and redirects. */
+            rules?: components["schemas"]["app_ingress_spec_rule"][];
+            /**
+             * Format: uri
+             * @description Optional HTTPS URL of a custom error page to display when the app is unreachable. The
+             *     page is shown in a full-viewport iframe. The target must allow framing: avoid
+             *     `X-Frame-Options: DENY` and a restrictive `Content-Security-Policy` `frame-ancestors`
+             *     that blocks the platform. If omitted, the default platform error page is used.
+             * @example https://status.example.com/app-unavailable
+             */
+            custom_error_page_url?: string;
+        };
+        app_ingress_spec_rule: {
+            match?: components["schemas"]["app_ingress_spec_rule_match"];
+            cors?: components["schemas"]["apps_cors_policy"];
+            component?: components["schemas"]["app_ingress_spec_rule_routing_component"];
+            redirect?: components["schemas"]["app_ingress_spec_rule_routing_redirect"];
+        };
+        /** @description The redirect configuration for the rule. Only one of `component` or `redirect` may be set. */
+        app_ingress_spec_rule_routing_redirect: {
+            /**
+             * @description An optional URI path to redirect to. Note: if this is specified the whole URI of the original request will be overwritten to this value, irrespective of the original request URI being matched.
+             * @example /about
+             */
+            uri?: string;
+            /**
+             * @description The authority/host to redirect to. This can be a hostname or IP address. Note: use `port` to set the port.
+             * @example example.com
+             */
+            authority?: string;
+            /**
+             * Format: int64
+             * @description The port to redirect to.
+             * @example 443
+             */
+            port?: number;
+            /**
+             * @description The scheme to redirect to. Supported values are `http` or `https`. Default: `https`.
+             * @example https
+             */
+            scheme?: string;
+            /**
+             * Format: int64
+             * @description The redirect code to use. Defaults to `302`. Supported values are 300, 301, 302, 303, 304, 307, 308.
+             * @example 302
+             */
+            redirect_code?: number;
+        };
+        /** @description The component to route to. Only one of `component` or `redirect` may be set. */
+        app_ingress_spec_rule_routing_component: {
+            /**
+             * @description The name of the component to route to.
+             * @example web
+             */
+            name: string;
+            /**
+             * @description An optional flag to preserve the path that is forwarded to the backend service. By default, the HTTP request path will be trimmed from the left when forwarded to the component. For example, a component with `path=/api` will have requests to `/api/list` trimmed to `/list`. If this value is `true`, the path will remain `/api/list`. Note: this is not applicable for Functions Components and is mutually exclusive with `rewrite`.
+             * @example true
+             */
+            preserve_path_prefix?: string;
+            /**
+             * @description An optional field that will rewrite the path of the component to be what is specified here. By default, the HTTP request path will be trimmed from the left when forwarded to the component. For example, a component with `path=/api` will have requests to `/api/list` trimmed to `/list`. If you specified the rewrite to be `/v1/`, requests to `/api/list` would be rewritten to `/v1/list`. Note: this is mutually exclusive with `preserve_path_prefix`.
+             * @example /api/v1/
+             */
+            rewrite?: string;
+        };
+        apps_cors_policy: {
+            /**
+             * @description The set of allowed CORS origins.
+             * @example [
+             *       {
+             *         "exact": "https://www.example.com"
+             *       },
+             *       {
+             *         "regex": "^.*example.com"
+             *       }
+             *     ]
+             */
+            allow_origins?: components["schemas"]["apps_string_match"][];
+            /**
+             * @description The set of allowed HTTP methods. This configures the `Access-Control-Allow-Methods` header.
+             * @example [
+             *       "GET",
+             *       "OPTIONS",
+             *       "POST",
+             *       "PUT",
+             *       "PATCH",
+             *       "DELETE"
+             *     ]
+             */
+            allow_methods?: string[];
+            /**
+             * @description The set of allowed HTTP request headers. This configures the `Access-Control-Allow-Headers` header.
+             * @example [
+             *       "Content-Type",
+             *       "X-Custom-Header"
+             *     ]
+             */
+            allow_headers?: string[];
+            /**
+             * @description The set of HTTP response headers that browsers are allowed to access. This configures the `Access-Control-Expose-Headers` header.
+             * @example [
+             *       "Content-Encoding",
+             *       "X-Custom-Header"
+             *     ]
+             */
+            expose_headers?: string[];
+            /**
+             * @description An optional duration specifying how long browsers can cache the results of a preflight request. This configures the `Access-Control-Max-Age` header.
+             * @example 5h30m
+             */
+            max_age?: string;
+            /**
+             * @description Whether browsers should expose the response to the client-side JavaScript code when the request’s credentials mode is include. This configures the `Access-Control-Allow-Credentials` header.
+             * @example false
+             */
+            allow_credentials?: boolean;
+        };
+        apps_string_match: {
+            /**
+             * @description Exact string match. Only 1 of `exact`, `prefix`, or `regex` must be set. An empty string is a valid value and will be serialized explicitly rather than being omitted from the payload.
+             * @example https://www.example.com
+             */
+            exact?: string | null;
+            /**
+             * @deprecated
+             * @description Prefix-based match. Only 1 of `exact`, `prefix`, or `regex` must be set.
+             * @example https://www.example.com
+             */
+            prefix?: string | null;
+            /**
+             * @description RE2 style regex-based match. Only 1 of `exact`, `prefix`, or `regex` must be set. For more information about RE2 syntax, see: https://github.com/google/re2/wiki/Syntax
+             * @example ^.*example.com
+             */
+            regex?: string;
+        };
+        /** @description The match configuration for the rule. */
+        app_ingress_spec_rule_match: {
+            path?: components["schemas"]["app_ingress_spec_rule_string_match_prefix"];
+            authority?: components["schemas"]["app_ingress_spec_rule_string_match_exact"];
+        };
+        /** @description The authority to match on. */
+        app_ingress_spec_rule_string_match_exact: {
+            /**
+             * @description Exact string match. An empty string is a valid value and will be serialized explicitly rather than being omitted from the payload.
+             * @example example.com
+             */
+            exact: string | null;
+        };
+        /** @description The path to match on. */
+        app_ingress_spec_rule_string_match_prefix: {
+            /**
+             * @description Prefix-based match. For example, `/api` will match `/api`, `/api/`, and any nested paths such as `/api/v1/endpoint`.
+             * @example /api
+             */
+            prefix: string | null;
+        };
+        app_database_spec: {
+            /**
+             * @description The name of the underlying DigitalOcean DBaaS cluster. This is required for production databases. For dev databases, if cluster_name is not set, a new cluster will be provisioned.
+             * @example cluster_name
+             */
+            cluster_name?: string;
+            /**
+             * @description The name of the MySQL or PostgreSQL database to configure.
+             * @example my_db
+             */
+            db_name?: string;
+            /**
+             * @description The name of the MySQL or PostgreSQL user to configure.
+             * @example superuser
+             */
+            db_user?: string;
+            /**
+             * @description - MYSQL: MySQL
+             *     - PG: PostgreSQL
+             *     - REDIS: Caching
+             *     - MONGODB: MongoDB
+             *     - KAFKA: Kafka
+             *     - OPENSEARCH: OpenSearch
+             *     - VALKEY: ValKey
+             * @default UNSET
+             * @example PG
+             * @enum {string}
+             */
+            engine: "UNSET" | "MYSQL" | "PG" | "REDIS" | "MONGODB" | "KAFKA" | "OPENSEARCH" | "VALKEY";
+            /**
+             * @description The database's name. The name must be unique across all components within the same app and cannot use capital letters.
+             * @example prod-db
+             */
+            name: string;
+            /**
+             * @description Whether this is a production or dev database.
+             * @example true
+             */
+            production?: boolean;
+            /**
+             * @description The version of the database engine
+             * @example 12
+             */
+            version?: string;
+        };
+        app_functions_spec: {
+            cors?: components["schemas"]["apps_cors_policy"] & unknown & unknown;
+            /**
+             * @deprecated
+             * @description (Deprecated - Use Ingress Rules instead). A list of HTTP routes that should be routed to this component.
+             */
+            routes?: components["schemas"]["app_route_spec"][];
+            /**
+             * @description The name. Must be unique across all components within the same app.
+             * @example api
+             */
+            name: string;
+            /**
+             * @description An optional path to the working directory to use for the build. For Dockerfile builds, this will be used as the build context. Must be relative to the root of the repo.
+             * @example path/to/dir
+             */
+            source_dir?: string;
+            alerts?: components["schemas"]["app_alert_spec"][];
+            /** @description A list of environment variables made available to the component. */
+            envs?: components["schemas"]["app_variable_definition"][];
+            git?: components["schemas"]["apps_git_source_spec"];
+            github?: components["schemas"]["apps_github_source_spec"];
+            gitlab?: components["schemas"]["apps_gitlab_source_spec"];
+            bitbucket?: components["schemas"]["apps_bitbucket_source_spec"];
+            /** @description A list of configured log forwarding destinations. */
+            log_destinations?: components["schemas"]["app_log_destination_definition"][];
+        };
+        /** Configurations for external logging. */
+        app_log_destination_definition: {
+            /** @example my_log_destination */
+            name: string;
+            papertrail?: components["schemas"]["app_log_destination_papertrail_spec"];
+            datadog?: components["schemas"]["app_log_destination_datadog_spec"];
+            logtail?: components["schemas"]["app_log_destination_logtail_spec"];
+            open_search?: components["schemas"]["app_log_destination_open_search_spec"];
+        };
+        /** @description OpenSearch configuration. */
+        app_log_destination_open_search_spec: {
+            /**
+             * @description OpenSearch API Endpoint. Only HTTPS is supported. Format: https://<host>:<port>.
+             *     Cannot be specified if `cluster_name` is also specified.
+             * @example https://example.com:9300
+             */
+            endpoint?: string;
+            basic_auth?: components["schemas"]["app_log_destination_open_search_spec_basic_auth"];
+            /**
+             * @description The index name to use for the logs. If not set, the default index name is "logs".
+             * @default logs
+             * @example logs
+             */
+            index_name: string;
+            /**
+             * @description The name of a DigitalOcean DBaaS OpenSearch cluster to use as a log forwarding destination.
+             *     Cannot be specified if `endpoint` is also specified.
+             * @example my-opensearch-cluster
+             */
+            cluster_name?: string;
+        };
+        /** @description Configure Username and/or Password for Basic authentication. */
+        app_log_destination_open_search_spec_basic_auth: {
+            /**
+             * @description Username to authenticate with. Only required when `endpoint` is set.
+             *     Defaults to `doadmin` when `cluster_name` is set.
+             * @example apps_user
+             */
+            user?: string;
+            /**
+             * @description Password for user defined in User. Is required when `endpoint` is set.
+             *     Cannot be set if using a DigitalOcean DBaaS OpenSearch cluster.
+             * @example password1
+             */
+            password?: string;
+        };
+        /** @description Logtail configuration. */
+        app_log_destination_logtail_spec: {
+            /**
+             * @description Logtail token.
+             * @example abcdefghijklmnopqrstuvwxyz0123456789
+             */
+            token?: string;
+        };
+        /** @description DataDog configuration. */
+        app_log_destination_datadog_spec: {
+            /**
+             * @description Datadog HTTP log intake endpoint.
+             * @example https://mydatadogendpoint.com
+             */
+            endpoint?: string;
+            /**
+             * @description Datadog API key.
+             * @example abcdefghijklmnopqrstuvwxyz0123456789
+             */
+            api_key: string;
+        };
+        /** @description Papertrail configuration. */
+        app_log_destination_papertrail_spec: {
+            /**
+             * @description Papertrail syslog endpoint.
+             * @example https://mypapertrailendpoint.com
+             */
+            endpoint: string;
+        };
+        apps_bitbucket_source_spec: {
+            /**
+             * @description The name of the branch to use
+             * @example main
+             */
+            branch?: string;
+            /**
+             * @description Whether to automatically deploy new commits made to the repo
+             * @example true
+             */
+            deploy_on_push?: boolean;
+            /**
+             * @description The name of the repo in the format owner/repo. Example: `digitalocean/sample-golang`
+             * @example digitalocean/sample-golang
+             */
+            repo?: string;
+        };
+        apps_gitlab_source_spec: {
+            /**
+             * @description The name of the branch to use
+             * @example main
+             */
+            branch?: string;
+            /**
+             * @description Whether to automatically deploy new commits made to the repo
+             * @example true
+             */
+            deploy_on_push?: boolean;
+            /**
+             * @description The name of the repo in the format owner/repo. Example: `digitalocean/sample-golang`
+             * @example digitalocean/sample-golang
+             */
+            repo?: string;
+        };
+        apps_github_source_spec: {
+            /**
+             * @description The name of the branch to use
+             * @example main
+             */
+            branch?: string;
+            /**
+             * @description Whether to automatically deploy new commits made to the repo
+             * @example true
+             */
+            deploy_on_push?: boolean;
+            /**
+             * @description The name of the repo in the format owner/repo. Example: `digitalocean/sample-golang`
+             * @example digitalocean/sample-golang
+             */
+            repo?: string;
+        };
+        apps_git_source_spec: {
+            /**
+             * @description The name of the branch to use
+             * @example main
+             */
+            branch?: string;
+            /**
+             * @description The clone URL of the repo. Example: `https://github.com/digitalocean/sample-golang.git`
+             * @example https://github.com/digitalocean/sample-golang.git
+             */
+            repo_clone_url?: string;
+        };
+        app_variable_definition: {
+            /**
+             * @description The variable name
+             * @example BASE_URL
+             */
+            key: string;
+            /**
+             * @description - RUN_TIME: Made available only at run-time
+             *     - BUILD_TIME: Made available only at build-time
+             *     - RUN_AND_BUILD_TIME: Made available at both build and run-time
+             * @default RUN_AND_BUILD_TIME
+             * @example BUILD_TIME
+             * @enum {string}
+             */
+            scope: "UNSET" | "RUN_TIME" | "BUILD_TIME" | "RUN_AND_BUILD_TIME";
+            /**
+             * @description - GENERAL: A plain-text environment variable
+             *     - SECRET: A secret encrypted environment variable
+             * @default GENERAL
+             * @example GENERAL
+             * @enum {string}
+             */
+            type: "GENERAL" | "SECRET";
+            /**
+             * @description The value. If the type is `SECRET`, the value will be encrypted on first submission. On following submissions, the encrypted value should be used.
+             * @example http://example.com
+             */
+            value?: string;
+        };
+        app_alert_spec: {
+            rule?: components["schemas"]["app_alert_spec_rule"];
+            /**
+             * @description Is the alert disabled?
+             * @example false
+             */
+            disabled?: boolean;
+            operator?: components["schemas"]["app_alert_spec_operator"];
+            /**
+             * Format: float
+             * @description Threshold value for alert
+             * @example 2.32
+             */
+            value?: number;
+            window?: components["schemas"]["app_alert_spec_window"];
+        };
+        /**
+         * @default UNSPECIFIED_WINDOW
+         * @example FIVE_MINUTES
+         * @enum {string}
+         */
+        app_alert_spec_window: "UNSPECIFIED_WINDOW" | "FIVE_MINUTES" | "TEN_MINUTES" | "THIRTY_MINUTES" | "ONE_HOUR";
+        /**
+         * @default UNSPECIFIED_OPERATOR
+         * @example GREATER_THAN
+         * @enum {string}
+         */
+        app_alert_spec_operator: "UNSPECIFIED_OPERATOR" | "GREATER_THAN" | "LESS_THAN";
+        /**
+         * @default UNSPECIFIED_RULE
+         * @example CPU_UTILIZATION
+         * @enum {string}
+         */
+        app_alert_spec_rule: "UNSPECIFIED_RULE" | "CPU_UTILIZATION" | "MEM_UTILIZATION" | "RESTART_COUNT" | "DEPLOYMENT_FAILED" | "DEPLOYMENT_LIVE" | "DOMAIN_FAILED" | "DOMAIN_LIVE" | "AUTOSCALE_FAILED" | "AUTOSCALE_SUCCEEDED" | "FUNCTIONS_ACTIVATION_COUNT" | "FUNCTIONS_AVERAGE_DURATION_MS" | "FUNCTIONS_ERROR_RATE_PER_MINUTE" | "FUNCTIONS_AVERAGE_WAIT_TIME_MS" | "FUNCTIONS_ERROR_COUNT" | "FUNCTIONS_GB_RATE_PER_SECOND" | "REQUESTS_PER_SECOND" | "REQUEST_DURATION_P95_MS";
+        /** A criterion for routing HTTP traffic to a component. */
+        app_route_spec: {
+            /**
+             * @description (Deprecated - Use Ingress Rules instead). An HTTP path prefix. Paths must start with / and must be unique across all components within an app.
+             * @example /api
+             */
+            path?: string;
+            /**
+             * @description An optional flag to preserve the path that is forwarded to the backend service. By default, the HTTP request path will be trimmed from the left when forwarded to the component. For example, a component with `path=/api` will have requests to `/api/list` trimmed to `/list`. If this value is `true`, the path will remain `/api/list`.
+             * @example true
+             */
+            preserve_path_prefix?: boolean;
+        };
+        app_worker_spec: WithRequired<components["schemas"]["app_component_base"], "name"> & components["schemas"]["app_component_instance_base"] & {
+            autoscaling?: components["schemas"]["app_autoscaling_spec"];
+            termination?: components["schemas"]["app_worker_spec_termination"];
+            liveness_health_check?: components["schemas"]["app_health_check_spec"];
+        };
+        app_health_check_spec: {
+            /**
+             * Format: int32
+             * @description The number of failed health checks before considered unhealthy.
+             * @example 18
+             */
+            failure_threshold?: number;
+            /**
+             * Format: int64
+             * @description The port on which the health check will be performed.
+             * @example 80
+             */
+            port?: number;
+            /**
+             * @description The route path used for the HTTP health check ping. If not set, the HTTP health check will be disabled and a TCP health check used instead.
+             * @example /health
+             */
+            http_path?: string;
+            /**
+             * Format: int32
+             * @description The number of seconds to wait before beginning health checks.
+             * @example 30
+             */
+            initial_delay_seconds?: number;
+            /**
+             * Format: int32
+             * @description The number of seconds to wait between health checks.
+             * @example 10
+             */
+            period_seconds?: number;
+            /**
+             * Format: int32
+             * @description The number of successful health checks before considered healthy.
+             * @example 1
+             */
+            success_threshold?: number;
+            /**
+             * Format: int32
+             * @description The number of seconds after which the check times out.
+             * @example 1
+             */
+            timeout_seconds?: number;
+        };
+        app_worker_spec_termination: {
+            /**
+             * Format: int32
+             * @description The number of seconds to wait between sending a TERM signal to a container and issuing a KILL which causes immediate shutdown. (Default 120)
+             * @example 120
+             */
+            grace_period_seconds?: number;
+        };
+        /** @description Configuration for automatically scaling this component based on metrics. */
+        app_autoscaling_spec: {
+            /**
+             * Format: uint32
+             * @description The minimum amount of instances for this component.
+             * @example 2
+             */
+            min_instance_count?: number;
+            /**
+             * Format: uint32
+             * @description The maximum amount of instances for this component. Maximum 250. Consider using a larger instance size if your application requires more than 250 instances.
+             * @example 3
+             */
+            max_instance_count?: number;
+            /** @description The metrics that the component is scaled on. */
+            metrics?: {
+                /** @description Settings for scaling the component based on CPU utilization. */
+                cpu?: {
+                    /**
+                     * Format: uint32
+                     * @description The average target CPU utilization for the component.
+                     * @default 80
+                     * @example 75
+                     */
+                    percent: number;
+                };
+            };
+        };
+        app_component_instance_base: {
+            /**
+             * Format: int64
+             * @description The amount of instances that this component should be scaled to. Default: 1. Must not be set if autoscaling is used.
+             * @default 1
+             * @example 2
+             */
+            instance_count: number;
+            /**
+             * @description The instance size to use for this component. Default: `apps-s-1vcpu-0.5gb`
+             * @example apps-s-1vcpu-0.5gb
+             */
+            instance_size_slug?: ("apps-s-1vcpu-0.5gb" | "apps-s-1vcpu-1gb-fixed" | "apps-s-1vcpu-1gb" | "apps-s-1vcpu-2gb" | "apps-s-2vcpu-4gb" | "apps-d-1vcpu-0.5gb" | "apps-d-1vcpu-1gb" | "apps-d-1vcpu-2gb" | "apps-d-1vcpu-4gb" | "apps-d-2vcpu-4gb" | "apps-d-2vcpu-8gb" | "apps-d-4vcpu-8gb" | "apps-d-4vcpu-16gb" | "apps-d-8vcpu-32gb") | ("basic-xxs" | "basic-xs" | "basic-s" | "basic-m" | "professional-xs" | "professional-s" | "professional-m" | "professional-1l" | "professional-l" | "professional-xl");
+        };
+        app_component_base: {
+            /**
+             * @description The name. Must be unique across all components within the same app.
+             * @example api
+             */
+            name?: string;
+            git?: components["schemas"]["apps_git_source_spec"];
+            github?: components["schemas"]["apps_github_source_spec"];
+            gitlab?: components["schemas"]["apps_gitlab_source_spec"];
+            bitbucket?: components["schemas"]["apps_bitbucket_source_spec"];
+            image?: components["schemas"]["apps_image_source_spec"];
+            /**
+             * @description The path to the Dockerfile relative to the root of the repo. If set, it will be used to build this component. Otherwise, App Platform will attempt to build it using buildpacks.
+             * @example path/to/Dockerfile
+             */
+            dockerfile_path?: string;
+            /**
+             * @description An optional build command to run while building this component from source.
+             * @example npm run build
+             */
+            build_command?: string;
+            /**
+             * @description An optional run command to override the component's default.
+             * @example bin/api
+             */
+            run_command?: string;
+            /**
+             * @description An optional path to the working directory to use for the build. For Dockerfile builds, this will be used as the build context. Must be relative to the root of the repo.
+             * @example path/to/dir
+             */
+            source_dir?: string;
+            /** @description A list of environment variables made available to the component. */
+            envs?: components["schemas"]["app_variable_definition"][];
+            /**
+             * @description An environment slug describing the type of this app. For a full list, please refer to [the product documentation](https://docs.digitalocean.com/products/app-platform/).
+             * @example node-js
+             */
+            environment_slug?: string;
+            /** @description A list of configured log forwarding destinations. */
+            log_destinations?: components["schemas"]["app_log_destination_definition"][];
+        };
+        apps_image_source_spec: {
+            /**
+             * @description The registry name. Must be left empty for the `DOCR` registry type.
+             * @example registry.hub.docker.com
+             */
+            registry?: string;
+            /**
+             * @description - DOCKER_HUB: The DockerHub container registry type.
+             *     - DOCR: The DigitalOcean container registry type.
+             *     - GHCR: The Github container registry type.
+             * @example DOCR
+             * @enum {string}
+             */
+            registry_type?: "DOCKER_HUB" | "DOCR" | "GHCR";
+            /**
+             * @description The credentials to be able to pull the image. The value will be encrypted on first submission. On following submissions, the encrypted value should be used.
+             *     - "$username:$access_token" for registries of type `DOCKER_HUB`.
+             *     - "$username:$access_token" for registries of type `GHCR`.
+             * @example my-dockerhub-username:dckr_pat_the_access_token
+             */
+            registry_credentials?: string;
+            /**
+             * @description The repository name.
+             * @example origin/master
+             */
+            repository?: string;
+            /**
+             * @description The repository tag. Defaults to `latest` if not provided and no digest is provided. Cannot be specified if digest is provided.
+             * @default latest
+             * @example latest
+             */
+            tag: string;
+            /**
+             * @description The image digest. Cannot be specified if tag is provided.
+             * @example sha256:795e91610e9cccb7bb80893fbabf9c808df7d52ae1f39cd1158618b4a33041ac
+             */
+            digest?: string;
+            deploy_on_push?: {
+                /**
+                 * @description Whether to automatically deploy new images. Can only be used for images hosted in DOCR and can only be used with an image tag, not a specific digest.
+                 * @example true
+                 */
+                enabled?: boolean;
+            };
+        };
+        app_job_spec: components["schemas"]["app_component_base"] & components["schemas"]["app_component_instance_base"] & {
+            /**
+             * @description - UNSPECIFIED: Default job type, will auto-complete to POST_DEPLOY kind.
+             *     - PRE_DEPLOY: Indicates a job that runs before an app deployment.
+             *     - POST_DEPLOY: Indicates a job that runs after an app deployment.
+             *     - FAILED_DEPLOY: Indicates a job that runs after a component fails to deploy.
+             * @default UNSPECIFIED
+             * @example PRE_DEPLOY
+             * @enum {string}
+             */
+            kind: "UNSPECIFIED" | "PRE_DEPLOY" | "POST_DEPLOY" | "FAILED_DEPLOY";
+            termination?: components["schemas"]["app_job_spec_termination"];
+        };
+        app_job_spec_termination: {
+            /**
+             * Format: int32
+             * @description The number of seconds to wait between sending a TERM signal to a container and issuing a KILL which causes immediate shutdown. (Default 120)
+             * @example 120
+             */
+            grace_period_seconds?: number;
+        };
+        app_static_site_spec: WithRequired<components["schemas"]["app_component_base"], "name"> & {
+            /**
+             * @description The name of the index document to use when serving this static site. Default: index.html
+             * @default index.html
+             * @example main.html
+             */
+            index_document: string;
+            /**
+             * @description The name of the error document to use when serving this static site. Default: 404.html. If no such file exists within the built assets, App Platform will supply one.
+             * @default 404.html
+             * @example error.html
+             */
+            error_document: string;
+            /**
+             * @description The name of the document to use as the fallback for any requests to documents that are not found when serving this static site. Only 1 of `catchall_document` or `error_document` can be set.
+             * @example index.html
+             */
+            catchall_document?: string;
+            /**
+             * @description An optional path to where the built assets will be located, relative to the build context. If not set, App Platform will automatically scan for these directory names: `_static`, `dist`, `public`, `build`.
+             * @example dist/
+             */
+            output_dir?: string;
+            cors?: components["schemas"]["apps_cors_policy"] & unknown & unknown;
+            /**
+             * @deprecated
+             * @description (Deprecated - Use Ingress Rules instead). A list of HTTP routes that should be routed to this component.
+             */
+            routes?: components["schemas"]["app_route_spec"][];
+        };
+        app_service_spec: components["schemas"]["app_component_base"] & components["schemas"]["app_component_instance_base"] & {
+            autoscaling?: components["schemas"]["app_autoscaling_spec_service"];
+            cors?: components["schemas"]["apps_cors_policy"] & unknown & unknown;
+            health_check?: components["schemas"]["app_service_spec_health_check"];
+            liveness_health_check?: components["schemas"]["app_health_check_spec"];
+            /**
+             * @description The protocol which the service uses to serve traffic on the http_port.
+             *
+             *     - `HTTP`: The app is serving the HTTP protocol. Default.
+             *     - `HTTP2`: The app is serving the HTTP/2 protocol. Currently, this needs to be implemented in the service by serving HTTP/2 cleartext (h2c).
+             * @example HTTP
+             * @enum {string}
+             */
+            protocol?: "HTTP" | "HTTP2";
+            /**
+             * Format: int64
+             * @description The internal port on which this service's run command will listen. Default: 8080
+             *     If there is not an environment variable with the name `PORT`, one will be automatically added with its value set to the value of this field.
+             * @example 3000
+             */
+            http_port?: number;
+            /**
+             * @description The ports on which this service will listen for internal traffic.
+             * @example [
+             *       80,
+             *       443
+             *     ]
+             */
+            internal_ports?: number[];
+            /**
+             * @deprecated
+             * @description (Deprecated - Use Ingress Rules instead). A list of HTTP routes that should be routed to this component.
+             */
+            routes?: components["schemas"]["app_route_spec"][];
+            termination?: components["schemas"]["app_service_spec_termination"];
+        };
+        app_service_spec_termination: {
+            /**
+             * Format: int32
+             * @description The number of seconds to wait between selecting a container instance for termination and issuing the TERM signal. Selecting a container instance for termination begins an asynchronous drain of new requests on upstream load-balancers. (Default 15)
+             * @example 15
+             */
+            drain_seconds?: number;
+            /**
+             * Format: int32
+             * @description The number of seconds to wait between sending a TERM signal to a container and issuing a KILL which causes immediate shutdown. (Default 120)
+             * @example 120
+             */
+            grace_period_seconds?: number;
+        };
+        app_service_spec_health_check: {
+            /**
+             * Format: int32
+             * @description The number of failed health checks before considered unhealthy.
+             * @example 2
+             */
+            failure_threshold?: number;
+            /**
+             * Format: int64
+             * @description The port on which the health check will be performed. If not set, the health check will be performed on the component's http_port.
+             * @example 80
+             */
+            port?: number;
+            /**
+             * @description The route path used for the HTTP health check ping. If not set, the HTTP health check will be disabled and a TCP health check used instead.
+             * @example /health
+             */
+            http_path?: string;
+            /**
+             * Format: int32
+             * @description The number of seconds to wait before beginning health checks.
+             * @example 30
+             */
+            initial_delay_seconds?: number;
+            /**
+             * Format: int32
+             * @description The number of seconds to wait between health checks.
+             * @example 60
+             */
+            period_seconds?: number;
+            /**
+             * Format: int32
+             * @description The number of successful health checks before considered healthy.
+             * @example 3
+             */
+            success_threshold?: number;
+            /**
+             * Format: int32
+             * @description The number of seconds after which the check times out.
+             * @example 45
+             */
+            timeout_seconds?: number;
+        };
+        app_autoscaling_spec_service: components["schemas"]["app_autoscaling_spec"] & {
+            metrics?: {
+                /** @description Settings for scaling the component based on requests per second. */
+                requests_per_second?: {
+                    /**
+                     * Format: uint32
+                     * @description The target number of requests per second per instance for the component.
+                     * @example 100
+                     */
+                    per_instance?: number;
+                };
+                /** @description Settings for scaling the component based on request duration. */
+                request_duration?: {
+                    /**
+                     * Format: uint32
+                     * @description The p95 target request duration in milliseconds for the component.
+                     * @example 500
+                     */
+                    p95_milliseconds?: number;
+                };
+            };
+        };
+        app_domain_spec: {
+            /**
+             * @description The hostname for the domain
+             * @example app.example.com
+             */
+            domain: string;
+            /**
+             * @description - DEFAULT: The default `.ondigitalocean.app` domain assigned to this app
+             *     - PRIMARY: The primary domain for this app that is displayed as the default in the control panel, used in bindable environment variables, and any other places that reference an app's live URL. Only one domain may be set as primary.
+             *     - ALIAS: A non-primary domain
+             * @default UNSPECIFIED
+             * @example DEFAULT
+             * @enum {string}
+             */
+            type: "UNSPECIFIED" | "DEFAULT" | "PRIMARY" | "ALIAS";
+            /**
+             * @description Indicates whether the domain includes all sub-domains, in addition to the given domain
+             * @example true
+             */
+            wildcard?: boolean;
+            /**
+             * Format: hostname
+             * @description Optional. If the domain uses DigitalOcean DNS and you would like App
+             *     Platform to automatically manage it for you, set this to the name of the
+             *     domain on your account.
+             *
+             *     For example, If the domain you are adding is `app.domain.com`, the zone
+             *     could be `domain.com`.
+             * @example example.com
+             */
+            zone?: string;
+            /**
+             * @description The minimum version of TLS a client application can use to access resources for the domain.  Must be one of the following values wrapped within quotations: `"1.2"` or `"1.3"`.
+             * @example 1.3
+             * @enum {string}
+             */
+            minimum_tls_version?: "1.2" | "1.3";
+        };
+        apps_deployment_service: {
+            /**
+             * The name of this service
+             * @example web
+             */
+            name?: string;
+            /**
+             * The commit hash of the repository that was used to build this service
+             * @example 54d4a727f457231062439895000d45437c7bb405
+             */
+            source_commit_hash?: string;
+        };
+        apps_deployment_progress: {
+            /**
+             * Number of unsuccessful steps
+             * Format: int32
+             * @example 3
+             */
+            error_steps?: number;
+            /**
+             * Number of pending steps
+             * Format: int32
+             * @example 2
+             */
+            pending_steps?: number;
+            /**
+             * Number of currently running steps
+             * Format: int32
+             * @example 2
+             */
+            running_steps?: number;
+            /** The deployment's steps */
+            steps?: components["schemas"]["apps_deployment_progress_step"][];
+            /**
+             * Number of successful steps
+             * Format: int32
+             * @example 4
+             */
+            success_steps?: number;
+            /** A flattened summary of the steps */
+            summary_steps?: components["schemas"]["apps_deployment_progress_step"][];
+            /**
+             * Total number of steps
+             * Format: int32
+             * @example 5
+             */
+            total_steps?: number;
+        };
+        /** A step that is run as part of the deployment's lifecycle */
+        apps_deployment_progress_step: {
+            /**
+             * The component name that this step is associated with
+             * @example component
+             */
+            component_name?: string;
+            /**
+             * The end time of this step
+             * Format: date-time
+             * @example 2020-11-19T20:27:18Z
+             */
+            ended_at?: string;
+            /**
+             * @description The base of a human-readable description of the step intended to be combined with the component name for presentation. For example:
+             *
+             *     `message_base` = "Building service"
+             *     `component_name` = "api"
+             * @example Building service
+             */
+            message_base?: string;
+            /**
+             * The name of this step
+             * @example example_step
+             */
+            name?: string;
+            reason?: components["schemas"]["apps_deployment_progress_step_reason"];
+            /**
+             * The start time of this step
+             * Format: date-time
+             * @example 2020-11-19T20:27:18Z
+             */
+            started_at?: string;
+            status?: components["schemas"]["apps_deployment_progress_step_status"];
+            /** Child steps of this step */
+            steps?: Record<string, never>[];
+        };
+        /**
+         * @default UNKNOWN
+         * @example SUCCESS
+         * @enum {string}
+         */
+        apps_deployment_progress_step_status: "UNKNOWN" | "PENDING" | "RUNNING" | "ERROR" | "SUCCESS";
+        apps_deployment_progress_step_reason: {
+            /**
+             * The error code
+             * @example Title of Error
+             */
+            code?: string;
+            /**
+             * The error message
+             * @example This is an error
+             */
+            message?: string;
+        };
+        /**
+         * @default UNKNOWN
+         * @example ACTIVE
+         * @enum {string}
+         */
+        apps_deployment_phase: "UNKNOWN" | "PENDING_BUILD" | "BUILDING" | "PENDING_DEPLOY" | "DEPLOYING" | "ACTIVE" | "SUPERSEDED" | "ERROR" | "CANCELED";
+        apps_deployment_functions: {
+            /**
+             * The name of this functions component
+             * @example my-functions-component
+             */
+            name?: string;
+            /**
+             * @description The commit hash of the repository that was used to build this functions component.
+             * @example 54d4a727f457231062439895000d45437c7bb405
+             */
+            source_commit_hash?: string;
+            /**
+             * @description The namespace where the functions are deployed.
+             * @example ap-b2a93513-8d9b-4223-9d61-5e7272c81c32
+             */
+            namespace?: string;
+        };
+        apps_deployment_job: {
+            /**
+             * The name of this job
+             * @example migrate-db
+             */
+            name?: string;
+            /**
+             * The commit hash of the repository that was used to build this job
+             * @example 54d4a727f457231062439895000d45437c7bb405
+             */
+            source_commit_hash?: string;
+        };
+        /** Geographical information about an app origin */
+        apps_region: {
+            /**
+             * The continent that this region is in
+             * @example europe
+             */
+            readonly continent?: string;
+            /**
+             * Data centers that are in this region
+             * @example [
+             *       "ams"
+             *     ]
+             */
+            readonly data_centers?: string[];
+            /**
+             * @description Whether or not the region is presented as the default.
+             * @example true
+             */
+            readonly default?: boolean;
+            /**
+             * Whether or not the region is open for new apps
+             * @example true
+             */
+            readonly disabled?: boolean;
+            /**
+             * The flag of this region
+             * @example ams
+             */
+            readonly flag?: string;
+            /**
+             * A human-readable name of the region
+             * @example ams
+             */
+            readonly label?: string;
+            /**
+             * Reason that this region is not available
+             * @example to crowded
+             */
+            readonly reason?: string;
+            /**
+             * The slug form of the region name
+             * @example basic
+             */
+            readonly slug?: string;
+        };
+        apps_domain: {
+            /**
+             * The ID of the domain
+             * @example 4f6c71e2-1e90-4762-9fee-6cc4a0a9f2cf
+             */
+            id?: string;
+            phase?: components["schemas"]["apps_domain_phase"];
+            progress?: components["schemas"]["apps_domain_progress"];
+            spec?: components["schemas"]["app_domain_spec"];
+            /** List of TXT validation records */
+            validations?: components["schemas"]["app_domain_validation"][];
+            /** Validation values have changed and require manual intervention */
+            readonly rotate_validation_records?: boolean;
+            /**
+             * Current SSL certificate expiration time
+             * Format: date-time
+             * @example 2024-01-29T23:59:59Z
+             */
+            readonly certificate_expires_at?: string;
+        };
+        app_domain_validation: {
+            /**
+             * TXT record name
+             * @example _acme-challenge.app.example.com
+             */
+            readonly txt_name?: string;
+            /**
+             * TXT record value
+             * @example lXLOcN6cPv0nproViNcUHcahD9TrIPlNgdwesj0pYpk
+             */
+            readonly txt_value?: string;
+        };
+        apps_domain_progress: {
+            /** The steps of the domain's progress */
+            steps?: Record<string, never>[];
+        };
+        /**
+         * @default UNKNOWN
+         * @example ACTIVE
+         * @enum {string}
+         */
+        apps_domain_phase: "UNKNOWN" | "PENDING" | "CONFIGURING" | "ACTIVE" | "ERROR";
     };
     responses: {
         /** @description There was an unexpected error. */
@@ -2781,6 +4615,24 @@ export interface components {
                 "application/json": components["schemas"]["error"];
             };
         };
+        /** @description The resource was not found. */
+        not_found: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "id": "not_found",
+                 *       "message": "The resource you requested could not be found."
+                 *     }
+                 */
+                "application/json": components["schemas"]["error"];
+            };
+        };
         /** @description Authentication failed due to invalid credentials. */
         unauthorized: {
             headers: {
@@ -2797,6 +4649,20 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["error"];
+            };
+        };
+        /** @description The response will be a JSON object with a key called `vpcs`. This will be set to an array of objects, each of which will contain the standard attributes associated with a VPC. */
+        all_vpcs: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    vpcs?: components["schemas"]["vpc"][];
+                } & components["schemas"]["pagination"] & components["schemas"]["meta"];
             };
         };
         /** @description The response will be a JSON object with a key called `volumes`. This will be set to an array of volume objects, each of which will contain the standard volume attributes. */
@@ -2828,6 +4694,18 @@ export interface components {
                 } & components["schemas"]["pagination"] & components["schemas"]["meta"];
             };
         };
+        /** @description The response will be a JSON object with a key called `reserved_ipv6s`. This will be set to an array of reserved IP objects, each of which will contain the standard reserved IP attributes */
+        reserved_ipv6_list: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["reserved_ipv6_list"] & components["schemas"]["pagination"] & components["schemas"]["meta"];
+            };
+        };
         /** @description The response will be a JSON object with a key called `reserved_ips`. This will be set to an array of reserved IP objects, each of which will contain the standard reserved IP attributes */
         reserved_ip_list: {
             headers: {
@@ -2842,8 +4720,8 @@ export interface components {
                 } & components["schemas"]["pagination"] & components["schemas"]["meta"];
             };
         };
-        /** @description The resource was not found. */
-        not_found: {
+        /** @description The response will be a JSON object with the key `registry` containing information about your registry. */
+        all_registries_info: {
             headers: {
                 "ratelimit-limit": components["headers"]["ratelimit-limit"];
                 "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
@@ -2851,13 +4729,9 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "id": "not_found",
-                 *       "message": "The resource you requested could not be found."
-                 *     }
-                 */
-                "application/json": components["schemas"]["error"];
+                "application/json": {
+                    registries?: components["schemas"]["registry"][];
+                };
             };
         };
         /**
@@ -2892,6 +4766,18 @@ export interface components {
                 "application/json": {
                     projects?: components["schemas"]["project"][];
                 } & components["schemas"]["pagination"] & components["schemas"]["meta"];
+            };
+        };
+        /** @description The response will be a JSON object with a key called `data` and `status`. */
+        droplet_bandwidth_metric_response: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["metrics"];
             };
         };
         /** @description A JSON object with a key of `load_balancers`. This will be set to an array of objects, each of which will contain the standard load balancer attributes. */
@@ -2937,6 +4823,93 @@ export interface components {
             content: {
                 "application/json": {
                     images: components["schemas"]["image"][];
+                } & components["schemas"]["pagination"] & components["schemas"]["meta"];
+            };
+        };
+        /**
+         * @description An array of JSON objects with a key called `namespaces`.  Each object represents a namespace and contains
+         *     the properties associated with it.
+         */
+        list_namespaces: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    namespaces?: components["schemas"]["namespace_info"][];
+                };
+            };
+        };
+        /** @description To list all of the firewalls available on your account, send a GET request to `/v2/firewalls`.<br><br>Firewalls responses will include only the resources that you are granted to see. Ensure that your API token includes all necessary `<resource>:read` permissions for requested firewall. */
+        list_firewalls_response: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "firewalls": [
+                 *         {
+                 *           "id": "fb6045f1-cf1d-4ca3-bfac-18832663025b",
+                 *           "name": "firewall",
+                 *           "status": "succeeded",
+                 *           "inbound_rules": [
+                 *             {
+                 *               "protocol": "tcp",
+                 *               "ports": "80",
+                 *               "sources": {
+                 *                 "load_balancer_uids": [
+                 *                   "4de7ac8b-495b-4884-9a69-1050c6793cd6"
+                 *                 ]
+                 *               }
+                 *             },
+                 *             {
+                 *               "protocol": "tcp",
+                 *               "ports": "22",
+                 *               "sources": {
+                 *                 "tags": [
+                 *                   "gateway"
+                 *                 ],
+                 *                 "addresses": [
+                 *                   "18.0.0.0/8"
+                 *                 ]
+                 *               }
+                 *             }
+                 *           ],
+                 *           "outbound_rules": [
+                 *             {
+                 *               "protocol": "tcp",
+                 *               "ports": "80",
+                 *               "destinations": {
+                 *                 "addresses": [
+                 *                   "0.0.0.0/0",
+                 *                   "::/0"
+                 *                 ]
+                 *               }
+                 *             }
+                 *           ],
+                 *           "created_at": "2017-05-23T21:23:59Z",
+                 *           "droplet_ids": [
+                 *             8043964
+                 *           ],
+                 *           "tags": [],
+                 *           "pending_changes": []
+                 *         }
+                 *       ],
+                 *       "links": {},
+                 *       "meta": {
+                 *         "total": 1
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    firewalls?: components["schemas"]["firewall"][];
                 } & components["schemas"]["pagination"] & components["schemas"]["meta"];
             };
         };
@@ -3188,6 +5161,18 @@ export interface components {
                 "application/json": components["schemas"]["balance"];
             };
         };
+        /** @description A JSON object with a `apps` key. This is list of object `apps`. */
+        list_apps: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["apps_response"];
+            };
+        };
     };
     parameters: {
         /**
@@ -3220,6 +5205,31 @@ export interface components {
          * @example 4de7ac8b-495b-4884-9a69-1050c6793cd6
          */
         project_id: string;
+        /**
+         * @description UNIX timestamp to end metric window.
+         * @example 1620705417
+         */
+        metric_timestamp_end: string;
+        /**
+         * @description UNIX timestamp to start metric window.
+         * @example 1620683817
+         */
+        metric_timestamp_start: string;
+        /**
+         * @description The traffic direction.
+         * @example inbound
+         */
+        network_direction: "inbound" | "outbound";
+        /**
+         * @description The network interface.
+         * @example private
+         */
+        network_interface: "private" | "public";
+        /**
+         * @description The droplet ID.
+         * @example 17209102
+         */
+        parameters_droplet_id: string;
         /**
          * @description Used to filter images by a specific tag.
          * @example base-image
@@ -3260,6 +5270,11 @@ export interface components {
          * @example 22737513-0ea7-4206-8ceb-98a575af7681
          */
         invoice_uuid: string;
+        /**
+         * @description Whether the project_id of listed apps should be fetched and included.
+         * @example true
+         */
+        with_projects: boolean;
     };
     requestBodies: never;
     headers: {
@@ -3288,6 +5303,38 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    apps_list: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Which 'page' of paginated results to return.
+                 * @example 1
+                 */
+                page?: components["parameters"]["page"];
+                /**
+                 * @description Number of items returned per page
+                 * @example 2
+                 */
+                per_page?: components["parameters"]["per_page"];
+                /**
+                 * @description Whether the project_id of listed apps should be fetched and included.
+                 * @example true
+                 */
+                with_projects?: components["parameters"]["with_projects"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["list_apps"];
+            401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
     balance_get: {
         parameters: {
             query?: never;
@@ -3521,6 +5568,49 @@ export interface operations {
             default: components["responses"]["unexpected_error"];
         };
     };
+    firewalls_list: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Number of items returned per page
+                 * @example 2
+                 */
+                per_page?: components["parameters"]["per_page"];
+                /**
+                 * @description Which 'page' of paginated results to return.
+                 * @example 1
+                 */
+                page?: components["parameters"]["page"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["list_firewalls_response"];
+            401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    functions_list_namespaces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["list_namespaces"];
+            401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
     images_list: {
         parameters: {
             query?: {
@@ -3617,6 +5707,48 @@ export interface operations {
             default: components["responses"]["unexpected_error"];
         };
     };
+    monitoring_get_dropletBandwidthMetrics: {
+        parameters: {
+            query: {
+                /**
+                 * @description The droplet ID.
+                 * @example 17209102
+                 */
+                host_id: components["parameters"]["parameters_droplet_id"];
+                /**
+                 * @description The network interface.
+                 * @example private
+                 */
+                interface: components["parameters"]["network_interface"];
+                /**
+                 * @description The traffic direction.
+                 * @example inbound
+                 */
+                direction: components["parameters"]["network_direction"];
+                /**
+                 * @description UNIX timestamp to start metric window.
+                 * @example 1620683817
+                 */
+                start: components["parameters"]["metric_timestamp_start"];
+                /**
+                 * @description UNIX timestamp to end metric window.
+                 * @example 1620705417
+                 */
+                end: components["parameters"]["metric_timestamp_end"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["droplet_bandwidth_metric_response"];
+            401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
     projects_list: {
         parameters: {
             query?: {
@@ -3678,6 +5810,22 @@ export interface operations {
             default: components["responses"]["unexpected_error"];
         };
     };
+    registries_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["all_registries_info"];
+            401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
     reservedIPs_list: {
         parameters: {
             query?: {
@@ -3699,6 +5847,33 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["reserved_ip_list"];
+            401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    reservedIPv6_list: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Number of items returned per page
+                 * @example 2
+                 */
+                per_page?: components["parameters"]["per_page"];
+                /**
+                 * @description Which 'page' of paginated results to return.
+                 * @example 1
+                 */
+                page?: components["parameters"]["page"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["reserved_ipv6_list"];
             401: components["responses"]["unauthorized"];
             429: components["responses"]["too_many_requests"];
             500: components["responses"]["server_error"];
@@ -3769,6 +5944,34 @@ export interface operations {
         responses: {
             200: components["responses"]["volumes"];
             401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    vpcs_list: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Number of items returned per page
+                 * @example 2
+                 */
+                per_page?: components["parameters"]["per_page"];
+                /**
+                 * @description Which 'page' of paginated results to return.
+                 * @example 1
+                 */
+                page?: components["parameters"]["page"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["all_vpcs"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
             429: components["responses"]["too_many_requests"];
             500: components["responses"]["server_error"];
             default: components["responses"]["unexpected_error"];

@@ -26,7 +26,8 @@ export const text = z
   .nullish()
   .transform((value) => (value === undefined || value === '' ? null : value));
 
-const optionalInstant = z
+/** An instant that may be absent or blank. */
+export const optionalInstant = z
   .union([z.literal(''), instant])
   .nullish()
   .transform((value) => (value instanceof Date ? value : null));
@@ -72,6 +73,17 @@ export const invoice = z.object({
   amount,
   invoice_period: month,
 } satisfies Fields<Schemas['invoice_preview']>);
+
+/** The month-to-date invoice that stands beside the list; it alone says when it was computed. */
+export const invoicePreview = z.object({
+  invoice_preview: z
+    .object({
+      amount,
+      invoice_period: month,
+      updated_at: instant,
+    } satisfies Fields<Schemas['invoice_preview']>)
+    .nullish(),
+});
 
 export const invoiceSummary = z.object({
   invoice_uuid: z.string().min(1),

@@ -92,6 +92,22 @@ describe('the client against the published contract', () => {
     expect(resources.every((resource) => resource.kind === kind)).toBe(true);
   });
 
+  it('keeps it for the month-to-date invoice and its lines', async () => {
+    const estimate = await bothWays(async (provider) => {
+      const found = await provider.monthToDate?.();
+      const lines = (await Array.fromAsync(found?.lines() ?? [])).flat();
+      return { period: found?.period, amount: found?.amount.toFixed(2), lines };
+    });
+    expect(estimate.period).toBe('2026-05-01');
+    expect(estimate.lines).toHaveLength(11);
+  });
+
+  it('keeps it for the bandwidth of a droplet', async () => {
+    const range = { from: new Date('2026-05-20T10:00:00Z'), until: new Date('2026-05-20T16:00:00Z') };
+    const series = await bothWays(async (provider) => provider.outboundBandwidth?.('412000105', range));
+    expect(series?.map((samples) => samples.length)).toEqual([73]);
+  });
+
   it('keeps it for errors: an unknown token, an unknown invoice', async () => {
     const stranger = providerAt(prism.url, { token: 'another-token' });
     await expect(stranger.balance()).rejects.toMatchObject({ code: 'provider_unauthorized' });

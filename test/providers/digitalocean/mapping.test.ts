@@ -232,8 +232,10 @@ describe('a member of a project', () => {
     ['do:kubernetes:bd5f5959', { kind: 'kubernetes_cluster', externalId: 'bd5f5959' }],
     ['do:domain:example.com', { kind: 'domain', externalId: 'example.com' }],
     ['do:space:media-assets', { kind: 'spaces_bucket', externalId: 'media-assets' }],
-    ['do:vpc:760e09ef', null],
-    ['do:app:760e09ef', null],
+    ['do:vpc:760e09ef', { kind: 'vpc', externalId: '760e09ef' }],
+    ['do:app:760e09ef', { kind: 'app', externalId: '760e09ef' }],
+    ['do:reservedipv6:2001:db8::1', { kind: 'reserved_ipv6', externalId: '2001:db8::1' }],
+    ['do:cdn:760e09ef', null],
     ['do:droplet:', null],
     ['droplet:1', null],
   ])('%s is %j', (urn, member) => {

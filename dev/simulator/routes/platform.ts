@@ -1,0 +1,32 @@
+import type { Router } from '@koa/router';
+import { findDroplet } from '../droplets.ts';
+import { listAnswer } from '../paging.ts';
+import type { RequestState, SimulatorState } from '../state.ts';
+
+/** The kinds that are only listed. Registries and functions namespaces come whole: no pages, no links, no total. */
+export function addPlatformRoutes(router: Router<RequestState>, { account }: SimulatorState): void {
+  router.get('/v2/apps', (ctx) => {
+    ctx.body = listAnswer(ctx, 'apps', account.apps);
+  });
+  router.get('/v2/registries', (ctx) => {
+    ctx.body = { registries: account.registries };
+  });
+  router.get('/v2/functions/namespaces', (ctx) => {
+    ctx.body = { namespaces: account.functionsNamespaces };
+  });
+  router.get('/v2/reserved_ipv6', (ctx) => {
+    const addresses = account.reservedIpv6s.map(({ ip, regionSlug, reservedAt, dropletId }) => ({
+      ip,
+      region_slug: regionSlug,
+      reserved_at: reservedAt,
+      droplet: dropletId === null ? null : (findDroplet(account, dropletId) ?? null),
+    }));
+    ctx.body = listAnswer(ctx, 'reserved_ipv6s', addresses);
+  });
+  router.get('/v2/firewalls', (ctx) => {
+    ctx.body = listAnswer(ctx, 'firewalls', account.firewalls);
+  });
+  router.get('/v2/vpcs', (ctx) => {
+    ctx.body = listAnswer(ctx, 'vpcs', account.vpcs);
+  });
+}
