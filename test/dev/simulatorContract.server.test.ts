@@ -1,68 +1,29 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Simulator, startSimulator } from '../../dev/simulator/simulator.ts';
+import { type Prism, startPrism } from '../support/prism.ts';
 import { type Answer, ask, jsonOf } from './simulatorClient.ts';
 
 interface Page {
   links?: { pages?: { next?: string } };
 }
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const bastion = '/v2/droplets/412000105';
 let simulator: Simulator;
-let prism: ChildProcess;
-let proxyUrl: string;
+let prism: Prism;
 
 beforeAll(async () => {
   simulator = await startSimulator({ actionMilliseconds: 0 });
-  const port = await freePort();
-  proxyUrl = `http://127.0.0.1:${port}`;
-  const document = `${root}dev/simulator/openapi/digitalocean.yaml`;
-  const flags = ['proxy', '--errors', document, simulator.url, '--port', String(port)];
-  const program = `${root}node_modules/@stoplight/prism-cli/dist/index.js`;
-  // A group of its own, so that its end takes whatever it starts with it.
-  prism = spawn(process.execPath, [program, ...flags], {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await listening(prism);
+  prism = await startPrism(simulator.url);
 }, 60_000);
 
 afterAll(async () => {
-  if (prism.pid !== undefined && prism.exitCode === null) {
-    const ended = once(prism, 'exit');
-    process.kill(-prism.pid, 'SIGTERM');
-    await ended;
-  }
+  await prism.stop();
   await simulator.close();
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new TypeError('no TCP port');
-  return address.port;
-}
-
-function listening(child: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let output = '';
-    child.stdout?.on('data', (chunk) => {
-      output += String(chunk);
-      if (output.includes('Prism is listening')) resolve();
-    });
-    child.once('exit', () => reject(new Error(`prism ended before it was ready: ${output}`)));
-  });
-}
-
 /** Asks through prism, which answers a violation of the contract with a 5xx of its own and names it. */
 async function judge(path: string, options: { method?: string; body?: unknown } = {}): Promise<Answer> {
-  const answer = await ask(simulator, path, { ...options, base: proxyUrl });
+  const answer = await ask(simulator, path, { ...options, base: prism.url });
   const violations = answer.headers.get('sl-violations') ?? '';
   expect({ path, violations, body: answer.status >= 500 ? answer.bytes.toString() : '' }).toEqual({
     path,
@@ -204,7 +165,7 @@ describe('judged by the provider’s OpenAPI document', () => {
     expect((await judge('/v2/droplets/1')).status).toBe(404);
     const refused = await judge(`${bastion}/actions`, { method: 'POST', body: { type: 'power_on' } });
     expect(refused.status).toBe(422);
-    const anonymous = await fetch(`${proxyUrl}/v2/account`, { headers: { authorization: 'Bearer wrong' } });
+    const anonymous = await fetch(`${prism.url}/v2/account`, { headers: { authorization: 'Bearer wrong' } });
     expect(anonymous.status).toBe(401);
     expect(anonymous.headers.get('sl-violations')).toBeNull();
     simulator.faults.add({ fault: { kind: 'rate_limit' } });
@@ -215,7 +176,7 @@ describe('judged by the provider’s OpenAPI document', () => {
     const [entry] = simulator.state.account.billingHistory;
     if (entry === undefined) throw new RangeError('the history is empty');
     entry.type = 'Gift';
-    const answer = await ask(simulator, '/v2/customers/my/billing_history', { base: proxyUrl });
+    const answer = await ask(simulator, '/v2/customers/my/billing_history', { base: prism.url });
     entry.type = 'Invoice';
     expect(answer.status).toBe(500);
     expect(answer.bytes.toString()).toContain('prism/errors#VIOLATIONS');
