@@ -27,10 +27,14 @@ const reported = ['server_version', 'fsync', 'synchronous_commit', 'full_page_wr
 /**
  * A migrated database on a durable PostgreSQL of its own, in a temporary folder.
  * @param serverUrl a superuser's connection to a server that is there already; its settings stay as they are
+ * @param settings further ones of a server of its own
  */
-export async function openBenchDatabase(serverUrl: string | undefined): Promise<BenchDatabase> {
+export async function openBenchDatabase(
+  serverUrl: string | undefined,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<BenchDatabase> {
   const server =
-    serverUrl === undefined ? await startServer() : { url: serverUrl, stop: async () => undefined };
+    serverUrl === undefined ? await startServer(settings) : { url: serverUrl, stop: async () => undefined };
   const database = `arcadia_bench_${randomUUID().replaceAll('-', '')}`;
   try {
     const { ownerUrl, appUrl } = await ensureDatabase(server.url, {
@@ -78,14 +82,16 @@ export async function withClient<Result>(
   }
 }
 
-async function startServer(): Promise<{ url: string; stop: () => Promise<void> }> {
+async function startServer(
+  settings: Readonly<Record<string, string>>,
+): Promise<{ url: string; stop: () => Promise<void> }> {
   const folder = path.join(tmpdir(), `arcadia-cloud-bench-${randomUUID()}`);
   const options = { dataDir: path.join(folder, 'data'), port: await freePort() };
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     const first = await startPostgres(options);
     await withClient(first.ownerUrl, async (client) => {
-      for (const [name, value] of Object.entries(serverSettings)) {
+      for (const [name, value] of Object.entries({ ...serverSettings, ...settings })) {
         await client.query(`alter system set ${name} = '${value}'`);
       }
     });

@@ -4,12 +4,15 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import type pg from 'pg';
 import { z } from 'zod';
 import type { Decimal } from '../src/domain/money.ts';
 import { openBenchDatabase, withClient } from './benchDatabase.ts';
 import { fillBooks } from './fillBooks.ts';
 import type { IngestReport, IngestTask } from './ingestInvoice.ts';
 import { type InvoiceFiles, writeInvoiceFiles } from './invoiceFiles.ts';
+import { serverCpuSeconds } from './serverCpu.ts';
+import { workerFlags } from './workerFlags.ts';
 
 /**
  * How fast and in how much memory a big invoice is ingested, against PostgreSQL's own COPY of the same rows into the same table.
@@ -38,13 +41,11 @@ const options = z
 
 const provider = 'digitalocean';
 const invoiceUuid = 'bench-invoice';
-/** As `npm run worker` starts a worker: a small nursery, since a stream's garbage would fill whatever it gets. */
-const workerFlags = ['--max-semi-space-size=16'];
-
 interface Run {
   readonly ingest: IngestReport;
   readonly seconds: number;
   readonly copySeconds: number;
+  readonly copyCpuSeconds: number | null;
   readonly ratio: number;
 }
 
@@ -83,14 +84,14 @@ async function measure(files: InvoiceFiles, amount: Decimal): Promise<Run> {
     const ingest = await ingestInOwnProcess(task);
     if (explain) console.error(ingest.plan.join('\n'));
     const seconds = ingest.stageSeconds + ingest.storeSeconds;
-    const copySeconds = await copySameRows(admin);
-    return { ingest, seconds, copySeconds, ratio: copySeconds / seconds };
+    const { copySeconds, copyCpuSeconds } = await copySameRows(admin);
+    return { ingest, seconds, copySeconds, copyCpuSeconds, ratio: copySeconds / seconds };
   });
 }
 
 async function ingestInOwnProcess(task: IngestTask): Promise<IngestReport> {
   const child: ChildProcess = fork(path.join(import.meta.dirname, 'ingestProcess.ts'), {
-    execArgv: workerFlags,
+    execArgv: [...workerFlags],
   });
   child.send(task);
   const failed = once(child, 'exit').then(([code]) => {
@@ -102,28 +103,32 @@ async function ingestInOwnProcess(task: IngestTask): Promise<IngestReport> {
 }
 
 /** The server writes the stored rows to a file of its own and reads them in again; only the reading is timed. */
-async function copySameRows(admin: {
-  query: (text: string) => Promise<{ rows: Record<string, unknown>[] }>;
-}): Promise<number> {
-  const { rows } = await admin.query(
+async function copySameRows(
+  admin: pg.Client,
+): Promise<{ copySeconds: number; copyCpuSeconds: number | null }> {
+  const { rows } = await admin.query<{ columns: string; folder: string }>(
     `select string_agg(quote_ident(column_name), ', ' order by ordinal_position) as columns, current_setting('data_directory') as folder
-     from information_schema.columns where table_name = 'cloud_cost_lines' and column_name <> 'id'`,
+     from information_schema.columns where table_name = 'cloud_cost_lines' and column_name <> 'id' and is_generated = 'NEVER'`,
   );
-  const columns = String(rows[0]?.['columns']);
-  const file = `'${String(rows[0]?.['folder'])}/bench-rows.copy'`;
+  const columns = rows[0]?.columns ?? '';
+  const file = `'${rows[0]?.folder ?? ''}/bench-rows.copy'`;
   await admin.query(`copy (select ${columns} from cloud_cost_lines order by id) to ${file}`);
   await admin.query('truncate cloud_cost_lines cascade');
   await admin.query('checkpoint');
+  const cpuBefore = await serverCpuSeconds(admin);
   const began = performance.now();
   await admin.query(`copy cloud_cost_lines (${columns}) from ${file}`);
-  return (performance.now() - began) / 1000;
+  const copySeconds = (performance.now() - began) / 1000;
+  const cpuAfter = await serverCpuSeconds(admin);
+  const copyCpuSeconds = cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore;
+  return { copySeconds, copyCpuSeconds };
 }
 
 async function summary(runs: readonly Run[], files: InvoiceFiles): Promise<Record<string, unknown>> {
   const inOrder = runs.toSorted((left, right) => left.ratio - right.ratio);
   const median = inOrder[Math.floor(inOrder.length / 2)];
   if (median === undefined) throw new Error('nothing was measured');
-  const { ingest, seconds, copySeconds, ratio } = median;
+  const { ingest, seconds, copySeconds, copyCpuSeconds, ratio } = median;
   const share = (part: number) => rounded(part / seconds);
   return {
     bench: 'ingest',
@@ -136,6 +141,9 @@ async function summary(runs: readonly Run[], files: InvoiceFiles): Promise<Recor
     copy_seconds: rounded(copySeconds),
     copy_per_second: Math.round(options.lines / copySeconds),
     ratios: runs.map((run) => rounded(run.ratio)),
+    cpu_ratios: runs.map(cpuRatio),
+    cpu_seconds: ingest.cpuSeconds === null ? null : rounded(ingest.cpuSeconds),
+    copy_cpu_seconds: copyCpuSeconds === null ? null : rounded(copyCpuSeconds),
     shares: {
       parse: share(ingest.parseSeconds),
       stage: share(ingest.stageSeconds - ingest.parseSeconds),
@@ -148,6 +156,11 @@ async function summary(runs: readonly Run[], files: InvoiceFiles): Promise<Recor
     node: process.version,
     postgresql: database.settings,
   };
+}
+
+/** As the ratio, by processor time: both processes of the ingest together, though they work side by side. */
+function cpuRatio({ ingest: { cpuSeconds }, copyCpuSeconds }: Run): number | null {
+  return cpuSeconds === null || copyCpuSeconds === null ? null : rounded(copyCpuSeconds / cpuSeconds);
 }
 
 function rounded(value: number): number {

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Pool } from 'pg';
 import { parseDecimal } from '../src/domain/money.ts';
 import { reconcile } from '../src/domain/reconciliation.ts';
 import { startOrm } from '../src/orm.ts';
@@ -11,6 +12,7 @@ import { stageInvoiceItems, stageInvoiceLines } from '../src/services/stageInvoi
 import { storeInvoice } from '../src/services/storeInvoice.ts';
 import { forSession, systemSession } from '../src/session.ts';
 import type { InvoiceFiles } from './invoiceFiles.ts';
+import { serverCpuSeconds } from './serverCpu.ts';
 
 /** What the process of one ingest is told. */
 export interface IngestTask extends InvoiceFiles {
@@ -33,6 +35,8 @@ export interface IngestReport {
   /** Parsing and staging together, since they overlap. */
   readonly stageSeconds: number;
   readonly storeSeconds: number;
+  /** Processor time of this process and the server for what `stageSeconds` and `storeSeconds` count; null where the server's is unknown. */
+  readonly cpuSeconds: number | null;
   readonly peakRssMb: number;
   /** The plan of the store statement as it ran, where it was asked for. */
   readonly plan: readonly string[];
@@ -47,6 +51,8 @@ export async function ingestFromFiles(task: IngestTask): Promise<IngestReport> {
     const began = performance.now();
     const stageId = `bench of ${task.invoiceUuid}`;
     const stagedItems = await stageInvoiceItems(pool, stageId, readItems(task.itemsFile), silent);
+    const itemsSeconds = (performance.now() - began) / 1000;
+    const cpuBefore = await cpuSeconds(pool);
     const itemsDone = performance.now();
     const parsing = timed(readInvoiceCsv(createReadStream(task.csvFile), { contentType: 'text/csv' }));
     const staged = await stageInvoiceLines(pool, stageId, parsing.batches, silent);
@@ -81,19 +87,27 @@ export async function ingestFromFiles(task: IngestTask): Promise<IngestReport> {
       accepted: null,
     });
     const ended = performance.now();
+    const cpuAfter = await cpuSeconds(pool);
     return {
       lines: stored.lines,
       matched: stored.matched,
-      itemsSeconds: (itemsDone - began) / 1000,
+      itemsSeconds,
       parseSeconds: parsing.seconds(),
       stageSeconds: (stageDone - itemsDone) / 1000,
       storeSeconds: (ended - storeBegan + reconciled - stageDone) / 1000,
+      cpuSeconds: cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore,
       peakRssMb: process.resourceUsage().maxRSS / 1024,
       plan,
     };
   } finally {
     await orm.close(true);
   }
+}
+
+async function cpuSeconds(pool: Pool): Promise<number | null> {
+  const server = await serverCpuSeconds(pool);
+  const { user, system } = process.cpuUsage();
+  return server === null ? null : server + (user + system) / 1e6;
 }
 
 /** Runs the store statement under a version of its own, and takes all of it back. */

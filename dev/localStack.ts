@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { migrateDatabase } from '../src/services/migrateDatabase.ts';
 import { connectTemporal, temporalConnection } from '../src/temporalClient.ts';
 import { setUpTemporal } from '../src/temporalSetup/setUpTemporal.ts';
@@ -18,6 +20,10 @@ export interface LocalStack {
   readonly temporalAddress: string;
   readonly temporalUiUrl: string;
   readonly simulatorUrl: string | null;
+  /** The finance simulator's; null where the operator has a finance system of their own. */
+  readonly financeUrl: string | null;
+  /** Seeds the catalog as a deploy does. @returns what the command says */
+  readonly seedCatalog: () => Promise<string>;
 }
 
 /** One step of the start, as the operator sees it. */
@@ -25,6 +31,8 @@ export interface StackStep {
   readonly title: string;
   readonly run: () => Promise<void>;
 }
+
+const run = promisify(execFile);
 
 const appRole = 'arcadia_app';
 
@@ -45,6 +53,12 @@ export function localStackSteps(
     temporalAddress: settings.temporalAddress ?? `127.0.0.1:${ports.temporal}`,
     temporalUiUrl: process.env['TEMPORAL_UI_URL'] ?? `http://127.0.0.1:${ports.temporalUi}`,
     simulatorUrl: settings.digitalOceanToken === null ? `http://127.0.0.1:${ports.simulator}` : null,
+    financeUrl: simulatesFinance(settings) ? `http://127.0.0.1:${ports.finance}` : null,
+    async seedCatalog() {
+      const command = [path.join(settings.root, 'src/cli.ts'), 'seed-catalog'];
+      const { stdout } = await run(process.execPath, command, { env: environment() });
+      return stdout.trim().replaceAll('\n', ', ');
+    },
   };
   let database = settings.database;
 
@@ -54,6 +68,9 @@ export function localStackSteps(
     TEMPORAL_ADDRESS: stack.temporalAddress,
     TEMPORAL_UI_URL: stack.temporalUiUrl,
     ...(stack.simulatorUrl === null ? {} : simulatorEnvironment(stack.simulatorUrl, secrets)),
+    ...(stack.financeUrl === null ? {} : financeEnvironment(stack.financeUrl, secrets)),
+    ...(stack.simulatorUrl !== null && process.env['INVOICE_ISSUER_NAME'] === undefined ? demoIssuer : {}),
+    GATEWAY_WEBHOOK_SECRET: process.env['GATEWAY_WEBHOOK_SECRET'] ?? secrets.gatewayWebhookSecret,
   });
   // Its own configuration, not that of the programs that it starts, decides where this process connects to.
   const temporalConfig = {
@@ -136,6 +153,18 @@ export function localStackSteps(
               secrets.simulatorToken,
             ]),
         },
+    stack.financeUrl === null
+      ? null
+      : {
+          title: `Finance simulator on port ${ports.finance}`,
+          run: () =>
+            startNode('finance', 'dev/finance/main.ts', [
+              '--port',
+              String(ports.finance),
+              '--api-url',
+              stack.apiUrl,
+            ]),
+        },
     { title: 'Worker', run: () => startNode('worker', 'src/worker.ts', []) },
     {
       title: `API on port ${ports.api}`,
@@ -177,14 +206,35 @@ function simulatorEnvironment(simulatorUrl: string, secrets: LocalSecrets): Node
   };
 }
 
+/** Who issues the demo's invoices; the ABN is the tax office's own, whose check digits hold. */
+const demoIssuer: NodeJS.ProcessEnv = {
+  INVOICE_ISSUER_NAME: 'Arcadia Cloud Demonstration',
+  INVOICE_ISSUER_ABN: '51 824 753 556',
+  INVOICE_ISSUER_ADDRESS: '1 Example Street\\nSydney NSW 2000',
+  INVOICE_ISSUER_EMAIL: 'billing@example.com',
+};
+
+/** A real account has a real finance system, or none. */
+const simulatesFinance = ({ digitalOceanToken }: LocalSettings) =>
+  digitalOceanToken === null && !process.env['FINANCE_URL'];
+
+const financeEnvironment = (url: string, secrets: LocalSecrets): NodeJS.ProcessEnv => ({
+  FINANCE_URL: url,
+  FINANCE_WEBHOOK_SECRET: secrets.financeWebhookSecret,
+});
+
 /** The ports of what starts here; PostgreSQL and Temporal check theirs themselves. */
-function wantedPorts({ ports, digitalOceanToken }: LocalSettings): WantedPort[] {
+function wantedPorts(settings: LocalSettings): WantedPort[] {
+  const { ports, digitalOceanToken } = settings;
   return [
     { port: ports.api, wantedBy: 'the API', variable: 'API_PORT' },
     { port: ports.apiMetrics, wantedBy: "the API's metrics", variable: 'METRICS_PORT' },
     { port: ports.workerMetrics, wantedBy: "the worker's metrics", variable: 'WORKER_METRICS_PORT' },
     ...(digitalOceanToken === null
       ? [{ port: ports.simulator, wantedBy: 'the DigitalOcean simulator', variable: 'SIMULATOR_PORT' }]
+      : []),
+    ...(simulatesFinance(settings)
+      ? [{ port: ports.finance, wantedBy: 'the finance simulator', variable: 'FINANCE_PORT' }]
       : []),
   ];
 }

@@ -15,6 +15,7 @@ export interface LocalSettings {
     readonly temporal: number;
     readonly temporalUi: number;
     readonly simulator: number;
+    readonly finance: number;
   };
   /** Set where the operator has a database of their own; then both URLs are. */
   readonly database: { readonly appUrl: string; readonly ownerUrl: string } | null;
@@ -51,6 +52,7 @@ export function readLocalSettings(environment: NodeJS.ProcessEnv = process.env):
       temporal: port('TEMPORAL_PORT', 7233),
       temporalUi: port('TEMPORAL_UI_PORT', 8233),
       simulator: port('SIMULATOR_PORT', 4010),
+      finance: port('FINANCE_PORT', 4020),
     },
     database: appUrl && ownerUrl ? { appUrl, ownerUrl } : null,
     temporalAddress: environment['TEMPORAL_ADDRESS'] || null,

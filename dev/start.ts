@@ -4,7 +4,7 @@ import { Listr, ListrLogger, ProcessOutput } from 'listr2';
 import { InvalidConfiguration } from '../src/config.ts';
 import { ArcadiaError } from '../src/domain/errors.ts';
 import { createApi } from './journey/api.ts';
-import { type JourneyFindings, journeySteps } from './journey/journey.ts';
+import { type JourneyFindings, journeySteps, revenueSteps } from './journey/journey.ts';
 import { localSecrets } from './localSecrets.ts';
 import { localStackSteps } from './localStack.ts';
 import { readLocalSettings } from './settings.ts';
@@ -57,12 +57,20 @@ async function main(): Promise<JourneyFindings> {
     resources: 0,
     april: { lines: 0, total: '0.00', matched: 0 },
     focus: [],
+    months: [],
+    golden_invoice: null,
   };
 
+  // In a real account nobody is subscribed by a demonstration.
+  const isSimulated = settings.digitalOceanToken === null;
+  const journey = [
+    ...journeySteps(api, findings),
+    ...(isSimulated ? revenueSteps(api, findings, stack.seedCatalog) : []),
+  ];
   const tasks = new Listr(
     [
       ...steps.map((step) => ({ title: step.title, task: () => untilCrash(step.run()) })),
-      ...journeySteps(api, findings).map((step) => ({
+      ...journey.map((step) => ({
         title: step.title,
         task: async (_context: unknown, task: { title: string; output: string }) => {
           const found = await untilCrash(
@@ -112,8 +120,8 @@ function untilCrash<Result>(work: Promise<Result>): Promise<Result> {
   return Promise.race([work, supervisor.crashed]);
 }
 
-function toJson({ invoices, ingested, held, april, focus }: JourneyFindings) {
-  return { invoices, ingested, held, april, focus };
+function toJson({ invoices, ingested, held, april, focus, months, golden_invoice }: JourneyFindings) {
+  return { invoices, ingested, held, april, focus, months, golden_invoice };
 }
 
 function explain(error: unknown): string {

@@ -1,4 +1,4 @@
-import type { JourneyFindings } from './journey/journey.ts';
+import { describeInvoice, type JourneyFindings } from './journey/journey.ts';
 import type { LocalStack } from './localStack.ts';
 import { type DemoRole, demoCallers, demoToken } from './tokens.ts';
 
@@ -19,7 +19,7 @@ What was found
   ${findings.invoices} invoices back to ${findings.oldest ?? 'never'}: ${findings.ingested} ingested and reconciled to the cent, ${findings.held} held
   April 2026: ${findings.april.lines} lines, $${findings.april.total}, ${findings.april.matched} of them matched to a current resource
   FOCUS sample: ${focus}
-`;
+${findings.golden_invoice === null ? '' : `\nThe golden invoice\n${indent(describeInvoice(findings.golden_invoice))}\n  see ${stack.apiUrl}${findings.golden_invoice.link} and ${stack.apiUrl}${findings.golden_invoice.link}/pdf\n`}`;
   if (!staysUp) return found;
 
   const roles = Object.keys(demoCallers) as DemoRole[];
@@ -28,7 +28,7 @@ What was found
 Where it is
   API            ${stack.apiUrl}/api/health
   API docs       ${stack.apiUrl}/api/docs
-  Temporal UI    ${stack.temporalUiUrl}
+${stack.financeUrl === null ? '' : `  Finance        ${stack.financeUrl}/receivables (the simulator)\n`}  Temporal UI    ${stack.temporalUiUrl}
 ${stack.simulatorUrl === null ? '' : `  DigitalOcean   ${stack.simulatorUrl} (the simulator; it takes faults at /_control)\n`}
 A token for each role, good for a week
 ${tokens}
@@ -37,8 +37,11 @@ To try
   TOKEN=${demoToken('platform_admin', jwtSecret)}
   curl -H "Authorization: Bearer $TOKEN" '${stack.apiUrl}/api/v1/billing/cost-lines?period=2026-04-01&limit=5'
   curl -H "Authorization: Bearer $TOKEN" '${stack.apiUrl}/api/v1/inventory?kind=droplet'
+  curl -H "Authorization: Bearer $TOKEN" '${stack.apiUrl}/api/v1/invoices?period=2026-06-01'
   curl -X POST -H "Authorization: Bearer $TOKEN" '${stack.apiUrl}/api/v1/billing/discover'
 
 It runs until Ctrl-C.
 `;
 }
+
+const indent = (text: string) => text.replaceAll(/^/gm, '  ');

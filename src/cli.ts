@@ -14,9 +14,12 @@ import {
 } from './domain/focusColumns.ts';
 import { parsePeriod } from './domain/period.ts';
 import { startOrm } from './orm.ts';
+import { readCatalogFile, shippedCatalog } from './readCatalogFile.ts';
 import { exportFocusFile } from './services/exportFocusFile.ts';
 import { migrateDatabase } from './services/migrateDatabase.ts';
-import { systemSession } from './session.ts';
+import { checkWholePeriod } from './services/rollup/checkWholePeriod.ts';
+import { seedCatalog } from './services/seedCatalog.ts';
+import { forSession, systemSession } from './session.ts';
 import { connectTemporal, temporalConnection } from './temporalClient.ts';
 import { setUpTemporal } from './temporalSetup/setUpTemporal.ts';
 
@@ -32,6 +35,30 @@ program
     const config = readMigrationConfig();
     const ran = await migrateDatabase(config.DATABASE_OWNER_URL, config.DATABASE_APP_ROLE);
     console.log(ran.length === 0 ? 'the schema is up to date' : `ran ${ran.join(', ')}`);
+  });
+
+program
+  .command('seed-catalog')
+  .description(
+    'add what the catalog has not: plans with a published version, addons, prices; it changes nothing',
+  )
+  .argument('[file]', 'the catalog (JSON)', shippedCatalog)
+  .action(async (file: string) => {
+    const seed = await readCatalogFile(file);
+    const orm = await startOrm({ url: readDatabaseConfig().DATABASE_URL, poolSize: 2 });
+    try {
+      const actor = { ...systemSession, subject: 'cli' };
+      const outcome = await seedCatalog(forSession(orm, actor), seed, { actor, now: new Date() });
+      for (const subject of outcome.created) console.log(`added ${subject}`);
+      for (const { subject, field, catalog, seed: wanted } of outcome.differences) {
+        console.log(
+          `kept ${subject}: ${field} is ${JSON.stringify(catalog)}, the file says ${JSON.stringify(wanted)}`,
+        );
+      }
+      console.log(`${outcome.unchanged.length} were there already, as the file says`);
+    } finally {
+      await orm.close(true);
+    }
   });
 
 program
@@ -88,6 +115,25 @@ program
         out,
       );
       console.log(`wrote ${out}: ${lines} lines of ${invoices} invoices`);
+    } finally {
+      await orm.close(true);
+    }
+  });
+
+program
+  .command('check-invoices')
+  .description("compute a month's invoices again from their stored inputs; ends with 1 where one differs")
+  .argument('<period>', 'the first day of the month, like 2026-04-01')
+  .action(async (period: string) => {
+    const orm = await startOrm({ url: readDatabaseConfig().DATABASE_URL, poolSize: 2 });
+    try {
+      const checked = await checkWholePeriod(() => forSession(orm, systemSession), parsePeriod(period));
+      const differences = checked.flatMap((batch) => batch.differences);
+      for (const difference of differences) console.error(JSON.stringify(difference));
+      const invoices = checked.reduce((total, batch) => total + batch.invoices, 0);
+      const differing = checked.reduce((total, batch) => total + batch.differing, 0);
+      console.log(`checked ${invoices} invoices of ${period.slice(0, 7)}: ${differing} differences`);
+      if (differing > 0) process.exitCode = 1;
     } finally {
       await orm.close(true);
     }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { formatAbn, isAbn } from './domain/abn.ts';
 import { ArcadiaError } from './domain/errors.ts';
 
 /** Every fault of the configuration at once, each with the variable's name. */
@@ -33,6 +34,19 @@ const list = z.string().transform((text) =>
 );
 const text = z.string().trim().min(1, 'must not be empty');
 
+/** As Standard Webhooks writes a secret: 24 to 64 bytes in base64. The first one signs; while secrets change, each of them verifies. */
+const webhookSecret = z
+  .string()
+  .regex(/^whsec_(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, {
+    error: 'expected whsec_ and base64, several of them separated by commas',
+    abort: true,
+  })
+  .refine((secret) => {
+    const bytes = Buffer.from(secret.slice('whsec_'.length), 'base64').length;
+    return bytes >= 24 && bytes <= 64;
+  }, 'must have 24 to 64 bytes');
+const webhookSecrets = list.pipe(z.array(webhookSecret)).default([]);
+
 const databaseUrl = url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/database');
 const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info');
 
@@ -64,6 +78,9 @@ const workerSchema = z.object({
   LOG_LEVEL: logLevel,
   METRICS_HOST: text.default('127.0.0.1'),
   WORKER_METRICS_PORT: port.default(9465),
+  /** Days from past due to paused, and from paused to suspended. */
+  DUNNING_PAUSE_AFTER_DAYS: count.default(7),
+  DUNNING_SUSPEND_AFTER_DAYS: count.default(14),
   DIGITALOCEAN_TOKEN: text,
   DIGITALOCEAN_API_URL: url(/^https?$/, 'https://api.digitalocean.com').default(
     'https://api.digitalocean.com',
@@ -87,29 +104,65 @@ const workerSchema = z.object({
   ]),
   /** `{region}` stands for the region. */
   SPACES_ENDPOINT: text.default('https://{region}.digitaloceanspaces.com'),
+  /** For how many hours after its rollup a month's drafts stay open to late usage. */
+  INVOICE_GRACE_HOURS: z
+    .string()
+    .regex(/^\d{1,4}$/, 'expected a whole number of hours from 0 to 9999')
+    .transform(Number)
+    .default(72),
+  /** Where issued invoices are told, and what that is signed with; both or neither. */
+  FINANCE_URL: url(/^https?$/, 'https://finance.example.com/arcadia').optional(),
+  FINANCE_WEBHOOK_SECRET: webhookSecrets,
 });
 export type WorkerConfig = z.output<typeof workerSchema>;
 
+/** Who issues the tenants' invoices, as their PDF files say. Without name and ABN there are no PDF files. */
+const invoiceIssuer = {
+  INVOICE_ISSUER_NAME: text.optional(),
+  INVOICE_ISSUER_ABN: text
+    .refine(isAbn, 'expected an ABN, eleven digits like 51 824 753 556')
+    .transform(formatAbn)
+    .optional(),
+  /** A backslash and an n stand for a line break. */
+  INVOICE_ISSUER_ADDRESS: text.transform((address) => address.replaceAll('\\n', '\n')).optional(),
+  INVOICE_ISSUER_EMAIL: z.email('expected an email address').optional(),
+};
+
 const jwtAlgorithm = z.enum(['HS256', 'HS384', 'HS512']);
-const apiSchema = z.object({
-  ...focusLimit,
-  DATABASE_URL: databaseUrl,
-  DATABASE_POOL_SIZE: count.default(10),
-  ...temporal,
-  LOG_LEVEL: logLevel,
-  API_HOST: text.default('127.0.0.1'),
-  API_PORT: port.default(4005),
-  METRICS_HOST: text.default('127.0.0.1'),
-  METRICS_PORT: port.default(9464),
-  /** RFC 7518 §3.2: an HS512 key has at least 64 bytes. The bytes are used as they are. */
-  JWT_SECRET: z.string().refine((secret) => Buffer.byteLength(secret) >= 64, 'must have at least 64 bytes'),
-  JWT_ALGORITHMS: list.pipe(z.array(jwtAlgorithm).min(1)).default(['HS512']),
-  JWT_ISSUER: text.optional(),
-  JWT_AUDIENCE: text.optional(),
-  CORS_ORIGINS: list.pipe(z.array(url(/^https?$/, 'https://console.example.com'))).default([]),
-  /** Requests a minute for each address before the token is read, and for each token's subject after. */
-  RATE_LIMIT_PER_MINUTE: count.default(600),
-});
+const apiSchema = z
+  .object({
+    ...focusLimit,
+    ...invoiceIssuer,
+    DATABASE_URL: databaseUrl,
+    DATABASE_POOL_SIZE: count.default(10),
+    ...temporal,
+    LOG_LEVEL: logLevel,
+    API_HOST: text.default('127.0.0.1'),
+    API_PORT: port.default(4005),
+    METRICS_HOST: text.default('127.0.0.1'),
+    METRICS_PORT: port.default(9464),
+    /** RFC 7518 §3.2: an HS512 key has at least 64 bytes. The bytes are used as they are. */
+    JWT_SECRET: z.string().refine((secret) => Buffer.byteLength(secret) >= 64, 'must have at least 64 bytes'),
+    JWT_ALGORITHMS: list.pipe(z.array(jwtAlgorithm).min(1)).default(['HS512']),
+    JWT_ISSUER: text.optional(),
+    JWT_AUDIENCE: text.optional(),
+    CORS_ORIGINS: list.pipe(z.array(url(/^https?$/, 'https://console.example.com'))).default([]),
+    /** Requests a minute for each address before the token is read, and for each token's subject after. */
+    RATE_LIMIT_PER_MINUTE: count.default(600),
+    /** The same for the webhooks under /integrations, which one gateway calls for everybody's requests. */
+    INTEGRATION_RATE_LIMIT_PER_MINUTE: count.default(600_000),
+    /** What the LLM gateway and the finance system sign their webhooks with; none: they need a token. */
+    GATEWAY_WEBHOOK_SECRET: webhookSecrets,
+    FINANCE_WEBHOOK_SECRET: webhookSecrets,
+  })
+  .refine((config) => config.INVOICE_ISSUER_ABN !== undefined || config.INVOICE_ISSUER_NAME === undefined, {
+    path: ['INVOICE_ISSUER_ABN'],
+    error: 'is required where INVOICE_ISSUER_NAME is set',
+  })
+  .refine((config) => config.INVOICE_ISSUER_NAME !== undefined || config.INVOICE_ISSUER_ABN === undefined, {
+    path: ['INVOICE_ISSUER_NAME'],
+    error: 'is required where INVOICE_ISSUER_ABN is set',
+  });
 export type ApiConfig = z.output<typeof apiSchema>;
 
 const migrationSchema = z.object({
@@ -159,6 +212,8 @@ const secretNames = [
   'SPACES_ACCESS_KEY_ID',
   'SPACES_SECRET_ACCESS_KEY',
   'JWT_SECRET',
+  'GATEWAY_WEBHOOK_SECRET',
+  'FINANCE_WEBHOOK_SECRET',
 ];
 
 function read<Schema extends z.ZodType>(schema: Schema, environment: Environment): z.output<Schema> {

@@ -54,6 +54,8 @@ export function startOrm(settings: OrmSettings): Promise<MikroORM> {
       glob: '!(*.d).ts',
       tableName: 'schema_migrations',
       snapshotName: '.snapshot',
+      // Only `create` writes it. Migrating would put what it finds in the database there, hand-written triggers too, in every checkout.
+      snapshotOnMigrate: false,
       emit: 'ts',
       // The caller says what ran.
       silent: true,

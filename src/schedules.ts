@@ -10,13 +10,19 @@ export const discoveryTimeoutMinutes = 20 * 60;
 /** When something starts by itself. Times are UTC. */
 export interface ScheduleDefinition {
   readonly id: string;
-  /** Minute or minutes of the hour, and the hour of the day unless it is every hour. */
-  readonly at: { readonly minute: number | readonly number[]; readonly hour: number | '*' };
+  /** Minute or minutes of the hour, the hour of the day unless it is every hour, and the day of the month unless it is every day. */
+  readonly at: {
+    readonly minute: number | readonly number[];
+    readonly hour: number | '*';
+    readonly dayOfMonth?: number;
+  };
   /** How long after its time a start that was missed is still made up for. */
   readonly catchupWindow: Duration;
   /** What to do while the one before is still being launched. */
   readonly overlap: 'SKIP' | 'BUFFER_ONE';
   readonly launch: LaunchInput;
+  /** Starts `launch` in place of the workflow of that name, where id and input come from the time for which it is due. */
+  readonly launcher?: 'launchRollUp';
   /** Why it exists, shown to operators. */
   readonly note: string;
 }
@@ -89,6 +95,67 @@ export function schedulesFor(
         timeoutMinutes: 50,
       },
       note: 'Keeps what each droplet sends to the public network, by the hour',
+    },
+    {
+      id: 'metering',
+      at: { minute: 45, hour: '*' },
+      catchupWindow: '30 minutes',
+      overlap: 'SKIP',
+      launch: {
+        workflow: 'meterUsage',
+        workflowId: workflowIds.meterUsage(),
+        taskQueue: taskQueues.metering,
+        summary: 'Meter what deployments use',
+        input: {},
+        timeoutMinutes: 50,
+      },
+      note: 'Meters the running day, and closes days that have ended once all that they are metered from is known',
+    },
+    {
+      id: 'lifecycle',
+      at: { minute: 20, hour: 0 },
+      catchupWindow: '1 day',
+      overlap: 'BUFFER_ONE',
+      launch: {
+        workflow: 'sweepLifecycle',
+        workflowId: workflowIds.sweepLifecycle(),
+        taskQueue: taskQueues.billing,
+        summary: 'Sweep the lifecycle of deployments',
+        input: {},
+        timeoutMinutes: 20 * 60,
+      },
+      note: 'Ends trials, follows up overdue invoices, restores what is paid, and brings current periods to this month, daily',
+    },
+    {
+      id: 'receivables',
+      at: { minute: [2, 32], hour: '*' },
+      catchupWindow: '30 minutes',
+      overlap: 'SKIP',
+      launch: {
+        workflow: 'pushReceivables',
+        workflowId: workflowIds.pushReceivables(),
+        taskQueue: taskQueues.billing,
+        summary: 'Tell the finance system of issued invoices',
+        // No time limit: while the finance system is away it waits, and does not hang.
+        input: {},
+      },
+      note: 'Hands over what was issued and whose hand-over was not started or failed; issuing starts it at once',
+    },
+    {
+      id: 'rollup',
+      at: { minute: 0, hour: 3, dayOfMonth: 1 },
+      // As long as anybody could be away: a month that was not rolled up is money that nobody asks for.
+      catchupWindow: '365 days',
+      overlap: 'BUFFER_ONE',
+      launch: {
+        workflow: 'rollUpPeriod',
+        workflowId: 'roll-up',
+        taskQueue: taskQueues.billing,
+        summary: 'Roll up the month that ended',
+        input: {},
+      },
+      launcher: 'launchRollUp',
+      note: 'Makes the invoices of the month that ended, whenever it comes to run: the month is that of its due time',
     },
     {
       id: 'discovery',

@@ -7,7 +7,7 @@ import { forgetOldKeys } from './api/idempotency.ts';
 import { createMetrics, createMetricsServer } from './api/metrics.ts';
 import { readApiConfig } from './config.ts';
 import { ArcadiaError } from './domain/errors.ts';
-import { createLog } from './logging.ts';
+import { createLog, sharedOutput } from './logging.ts';
 import { startOrm } from './orm.ts';
 import { refuseUnsafeDatabaseRole } from './services/refuseUnsafeDatabaseRole.ts';
 import { connectTemporal } from './temporalClient.ts';
@@ -24,7 +24,7 @@ const cleaningMilliseconds = 60 * 60 * 1000;
 
 async function main(): Promise<void> {
   const config = readApiConfig();
-  const log = createLog(config.LOG_LEVEL);
+  const log = createLog(config.LOG_LEVEL, sharedOutput());
   const orm = await startOrm({
     url: config.DATABASE_URL,
     poolSize: config.DATABASE_POOL_SIZE,

@@ -1,4 +1,5 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { PoolClient } from 'pg';
 
 /** Who the database is told is asking; row level security answers by it. `system` is the service's own workers. */
 export const sessionRoles = [
@@ -32,4 +33,35 @@ export function forSession(orm: MikroORM, session: Session): EntityManager {
       },
     },
   });
+}
+
+/**
+ * Runs statements in one transaction under this session's row level security, on a plain connection of the ORM's pool. For the few that
+ * run so often that they are worth being prepared: the ORM writes its values into the text, which is parsed and planned anew each time.
+ */
+export async function inSession<Result>(
+  orm: MikroORM,
+  session: Session,
+  work: (client: PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const pool = await orm.em.getConnection().getNativeClient();
+  const client = await pool.connect();
+  let failure: Error | undefined;
+  try {
+    const [role, tenantId, subject] = [session.role, session.tenantId, session.subject].map((value) =>
+      client.escapeLiteral(value),
+    );
+    await client.query(
+      `begin; select set_config('app.role', ${role}, true), set_config('app.tenant_id', ${tenantId}, true), set_config('app.subject', ${subject}, true)`,
+    );
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(String(error));
+    throw error;
+  } finally {
+    // After a failure its transaction may still be open: given back with the error, the connection is closed, and that rolls it back.
+    client.release(failure);
+  }
 }

@@ -3,8 +3,9 @@ import { Command, InvalidArgumentError } from 'commander';
 import { TranslateFailures } from './activities/failures.ts';
 import { createActivities } from './activities/index.ts';
 import { KeepAlive } from './activities/keepAlive.ts';
-import { readWorkerConfig } from './config.ts';
+import { InvalidConfiguration, readWorkerConfig, type WorkerConfig } from './config.ts';
 import { ArcadiaError } from './domain/errors.ts';
+import { createFinanceClient, type FinanceClient } from './integrations/financeClient.ts';
 import { createLog } from './logging.ts';
 import { startOrm } from './orm.ts';
 import { configuredProviders } from './providers/configuredProviders.ts';
@@ -51,6 +52,12 @@ async function main(): Promise<void> {
     orm,
     pool,
     providers: configuredProviders(config, pool, log),
+    finance: configuredFinance(config),
+    invoiceGraceHours: config.INVOICE_GRACE_HOURS,
+    dunning: {
+      pauseAfterDays: config.DUNNING_PAUSE_AFTER_DAYS,
+      suspendAfterDays: config.DUNNING_SUSPEND_AFTER_DAYS,
+    },
     focusFolder: config.FOCUS_FOLDER,
     focusFileLimit: config.FOCUS_FILE_MAX_BYTES,
   });
@@ -82,6 +89,18 @@ async function main(): Promise<void> {
     await orm.close(true);
   }
   log.info('worker stopped');
+}
+
+function configuredFinance(config: WorkerConfig): FinanceClient | undefined {
+  const { FINANCE_URL: url, FINANCE_WEBHOOK_SECRET: secrets } = config;
+  const [secret] = secrets;
+  if (url === undefined && secret === undefined) return undefined;
+  if (url === undefined)
+    throw new InvalidConfiguration(['FINANCE_URL: is required with FINANCE_WEBHOOK_SECRET']);
+  if (secret === undefined) {
+    throw new InvalidConfiguration(['FINANCE_WEBHOOK_SECRET: is required with FINANCE_URL']);
+  }
+  return createFinanceClient({ url: url.replace(/\/+$/, ''), secret });
 }
 
 function parseQueues(text: string): TaskQueue[] {

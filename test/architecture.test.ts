@@ -54,9 +54,13 @@ const rooms: Readonly<
   domain: { values: ['domain'] },
   entities: { values: ['entities', 'domain'] },
   providers: { values: ['providers', 'domain'], types: ['config.ts'] },
-  services: { values: ['services', 'entities', 'domain', 'session.ts', 'orm.ts'], types: ['providers'] },
+  integrations: { values: ['integrations', 'domain'] },
+  services: {
+    values: ['services', 'entities', 'domain', 'session.ts', 'orm.ts'],
+    types: ['providers', 'integrations'],
+  },
   activities: {
-    values: ['activities', 'services', 'providers', 'domain', 'session.ts'],
+    values: ['activities', 'services', 'providers', 'integrations', 'domain', 'session.ts'],
     types: ['workflows', 'entities'],
   },
   workflows: { values: ['workflows', 'domain'], types: ['activities', 'services'] },

@@ -24,6 +24,8 @@ describe('configuration', () => {
       DIGITALOCEAN_API_URL: 'https://api.digitalocean.com',
       DIGITALOCEAN_REQUESTS_PER_MINUTE: 250,
       DIGITALOCEAN_REQUESTS_PER_HOUR: 5000,
+      DUNNING_PAUSE_AFTER_DAYS: 7,
+      DUNNING_SUSPEND_AFTER_DAYS: 14,
       TEMPORAL_ADDRESS: '127.0.0.1:7233',
     });
   });

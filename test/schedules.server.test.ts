@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type ScheduleDescription, WorkflowNotFoundError } from '@temporalio/client';
+import { msToNumber } from '@temporalio/common/lib/time.js';
 import { type Simulator, startSimulator } from '../dev/simulator/simulator.ts';
 import { type ScheduleDefinition, schedulesFor } from '../src/schedules.ts';
 import { ensureSchedules } from '../src/temporalSetup/schedules.ts';
@@ -51,11 +52,11 @@ describe('ensureSchedules', () => {
       const definition = definitions[index];
       expect(schedule.state.paused).toBe(false);
       expect(schedule.policies.overlap).toBe(definition?.overlap);
-      expect(schedule.policies.catchupWindow).toBe(definition?.id === 'discovery' ? 86_400_000 : 1_800_000);
+      expect(schedule.policies.catchupWindow).toBe(msToNumber(definition?.catchupWindow ?? 0));
       expect(schedule.policies.pauseOnFailure).toBe(false);
       expect(schedule.action).toMatchObject({
         type: 'startWorkflow',
-        workflowType: 'launch',
+        workflowType: definition?.launcher ?? 'launch',
         workflowId: `launch:${definition?.launch.workflowId}`,
         taskQueue: 'cloud-billing',
         args: [definition?.launch],
@@ -68,6 +69,7 @@ describe('ensureSchedules', () => {
     { id: 'inventory-full', at: /T\d\d:15:00/, everyHours: 1 },
     { id: 'inventory-slow', at: /T\d\d:15:00/, everyHours: 1 },
     { id: 'balance', at: /T\d\d:07:00/, everyHours: 1 },
+    { id: 'lifecycle', at: /T00:20:00/, everyHours: 24 },
     { id: 'discovery', at: /T02:23:00/, everyHours: 24 },
   ])('$id is due at $at UTC, every $everyHours h', async ({ id, at, everyHours }) => {
     const { nextActionTimes } = (await handleOf(id).describe()).info;

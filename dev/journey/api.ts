@@ -6,7 +6,9 @@ import { ArcadiaError } from '../../src/domain/errors.ts';
 export interface Api {
   /** @throws ArcadiaError `api_refused` with the problem that the API answers */
   readonly get: <Answer>(path: string, answer: z.ZodType<Answer>) => Promise<Answer>;
-  readonly post: (path: string) => Promise<void>;
+  readonly post: (path: string, body?: unknown) => Promise<void>;
+  /** A POST whose answer matters. */
+  readonly create: <Answer>(path: string, body: unknown, answer: z.ZodType<Answer>) => Promise<Answer>;
   /** Sends a file. */
   readonly upload: <Answer>(
     path: string,
@@ -22,10 +24,18 @@ export interface Api {
   readonly untilDone: (workflowId: string, startedAfter: Date) => Promise<void>;
 }
 
+/** What a request carries, and its type. */
+interface File {
+  readonly content: string | Uint8Array<ArrayBuffer>;
+  readonly type: string;
+}
+
 const workflowProcess = z.object({ state: z.string(), started_at: z.coerce.date() });
 
 export function createApi(url: string, token: string): Api {
-  async function call(method: string, path: string, file?: Parameters<Api['upload']>[1]): Promise<unknown> {
+  const json = (body: unknown): File => ({ content: JSON.stringify(body), type: 'application/json' });
+
+  async function call(method: string, path: string, file?: File): Promise<unknown> {
     const response = await fetch(`${url}${path}`, {
       method,
       headers: {
@@ -47,9 +57,10 @@ export function createApi(url: string, token: string): Api {
 
   return {
     get,
-    post: async (path) => {
-      await call('POST', path);
+    post: async (path, body) => {
+      await call('POST', path, body === undefined ? undefined : json(body));
     },
+    create: async (path, body, answer) => answer.parse(await call('POST', path, json(body))),
     upload: async (path, file, answer) => answer.parse(await call('POST', path, file)),
     async list(path, item) {
       const page = z.object({ items: z.array(item), next_cursor: z.string().nullable() });

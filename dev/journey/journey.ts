@@ -4,6 +4,14 @@ import { syncSpeeds } from '../../src/domain/resourceKind.ts';
 import { workflowIds } from '../../src/workflows/ids.ts';
 import type { Api } from './api.ts';
 import { type FocusSum, ingestFocusSample } from './focusSample.ts';
+import {
+  goldenInvoice,
+  meter,
+  rollUpMonths,
+  type ShownInvoice,
+  type ShownMonth,
+  subscribePilots,
+} from './revenue.ts';
 
 /** What the journey found; money as decimal strings. */
 export interface JourneyFindings {
@@ -17,6 +25,10 @@ export interface JourneyFindings {
   april: { lines: number; total: string; matched: number };
   /** What the FOCUS sample charges, by provider and period. */
   focus: FocusSum[];
+  /** Every month that was rolled up, with the total of each tenant's invoice in cents. */
+  months: ShownMonth[];
+  /** The invoice of June 2026 for Studio with storage and three droplets. */
+  golden_invoice: ShownInvoice | null;
 }
 
 export interface JourneyStep {
@@ -117,6 +129,60 @@ export function journeySteps(api: Api, findings: JourneyFindings): JourneyStep[]
     },
   ];
 }
+
+/** The journey goes on: what the account's two pilots buy and use, and their invoices, proved to the cent. */
+export function revenueSteps(
+  api: Api,
+  findings: JourneyFindings,
+  seedCatalog: () => Promise<string>,
+): JourneyStep[] {
+  return [
+    { title: 'Catalog: what can be bought; seeding it again changes nothing', run: seedCatalog },
+    {
+      title: 'Deployments: two tenants subscribe, and get their droplets from the first day on',
+      run: () => subscribePilots(api),
+    },
+    {
+      title: "Metering: each day since April from the resources' own history; a missed day is metered later",
+      run: () => meter(api),
+    },
+    {
+      title:
+        'Rollup: every month since April is priced, checked against its stored inputs, and issued; no hole, no double',
+      async run(say) {
+        findings.months = await rollUpMonths(api, say);
+        return findings.months
+          .map(
+            ({ period, totals }) =>
+              `${period.slice(0, 7)} ${Object.values(totals).map(toDollars).join(' + ')}`,
+          )
+          .join(', ');
+      },
+    },
+    {
+      title: 'The invoice of June: the quoted price to the cent',
+      async run() {
+        findings.golden_invoice = await goldenInvoice(api);
+        const { number, tenant_id, total_cents, currency } = findings.golden_invoice;
+        return `${number} to ${tenant_id}, ${toDollars(total_cents)} ${currency}; its lines are below`;
+      },
+    },
+  ];
+}
+
+/** An invoice in a few lines. */
+export function describeInvoice(invoice: ShownInvoice): string {
+  const lines = invoice.lines.map(
+    ({ description, amount_cents }) => `  ${description}: ${toDollars(amount_cents)}`,
+  );
+  const { number, tenant_id, period, currency, total_cents } = invoice;
+  return [
+    `${number ?? 'draft'} to ${tenant_id} for ${period.slice(0, 7)}: ${toDollars(total_cents)} ${currency}`,
+    ...lines,
+  ].join('\n');
+}
+
+const toDollars = (cents: number) => `$${(cents / 100).toFixed(2)}`;
 
 async function showProgress(api: Api, say: (progress: string) => void, ended: AbortSignal): Promise<void> {
   while (!ended.aborted) {

@@ -1,8 +1,10 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Pool } from 'pg';
 import { ArcadiaError } from '../domain/errors.ts';
+import type { FinanceClient } from '../integrations/financeClient.ts';
 import { createFocusSource } from '../providers/focus/source.ts';
 import type { InvoiceSource, Provider } from '../providers/provider.ts';
+import type { DunningTimes } from '../services/dunning.ts';
 import { focusInvoiceFinder } from '../services/focusInvoices.ts';
 import { forSession, systemSession } from '../session.ts';
 
@@ -12,6 +14,12 @@ export interface ActivityDependencies {
   /** The ORM's own connections, for COPY. */
   readonly pool: Pool;
   readonly providers: ReadonlyMap<string, Provider>;
+  /** The finance system, where one is configured. */
+  readonly finance?: FinanceClient | undefined;
+  /** How long dunning waits from one step to the next; 7 and 14 days unless given. */
+  readonly dunning?: DunningTimes | undefined;
+  /** For how long after its rollup a period's drafts stay open to late usage; 72 hours unless given. */
+  readonly invoiceGraceHours?: number | undefined;
   /** The folder that is watched for FOCUS files, where one is. */
   readonly focusFolder?: string | undefined;
   /** The most bytes that a FOCUS file may have, unpacked. */

@@ -3,6 +3,7 @@ import cors from '@koa/cors';
 import { Router } from '@koa/router';
 import Koa from 'koa';
 import helmet from 'koa-helmet';
+import { startLlmUsageWriter } from '../services/llmUsageWriter.ts';
 import { authenticate } from './auth.ts';
 import { answerOnce } from './idempotency.ts';
 import type { Metrics } from './metrics.ts';
@@ -10,10 +11,11 @@ import { notFound, Problem, problemBody, toProblem } from './problems.ts';
 import { createRateLimits } from './rateLimits.ts';
 import { checkBodyHeaders, checkFileHeaders, readBody } from './requestBody.ts';
 import type { ApiContext, ApiMiddleware, RequestState } from './requestState.ts';
-import { type ApiDependencies, authorize, type Reply, type Route } from './route.ts';
+import { type ApiDependencies, authorize, type Reply, type Route, takesBody, takesKey } from './route.ts';
 import { routes } from './routes.ts';
+import { verifySignature } from './webhookSignature.ts';
 
-export interface AppOptions extends Omit<ApiDependencies, 'clock'> {
+export interface AppOptions extends Omit<ApiDependencies, 'clock' | 'llmUsage'> {
   readonly clock?: () => Date;
   readonly metrics?: Metrics;
 }
@@ -22,14 +24,18 @@ export type App = Koa<RequestState>;
 
 /** The whole HTTP API. The order of its middleware is a decision: docs/decisions/0004-api.md. */
 export function createApp(options: AppOptions): App {
-  const api: ApiDependencies = { ...options, clock: options.clock ?? (() => new Date()) };
-  const limits = createRateLimits(api.config.RATE_LIMIT_PER_MINUTE);
+  const api: ApiDependencies = {
+    ...options,
+    clock: options.clock ?? (() => new Date()),
+    llmUsage: startLlmUsageWriter(options.orm),
+  };
+  const limits = createRateLimits(api.config, webhookPaths);
   const app: App = new Koa<RequestState>();
   // What happens to an answer that is under way, where no problem details can be sent any more: the reader left, or a stream broke.
   app.on('error', (error: unknown) => api.log.warn({ err: error }, 'an answer broke off'));
-  app.use(identifyRequest(api));
-  app.use(logRequest(options.metrics));
-  app.use(answerProblems);
+  app.use(identifyRequest);
+  app.use(logRequest(api, options.metrics));
+  app.use(answerProblems(api));
   app.use(securityHeaders);
   if (api.config.CORS_ORIGINS.length > 0) app.use(allowOrigins(api.config.CORS_ORIGINS));
   app.use(checkBodyHeaders(uploadPaths));
@@ -44,9 +50,10 @@ export function createApp(options: AppOptions): App {
 export function createRouter(api: ApiDependencies, limitSubject: ApiMiddleware): Router<RequestState> {
   // Paths are exact: with the router's defaults `/API/V1/…` and a trailing slash would be the same route.
   const router = new Router<RequestState>({ exclusive: 'specificity', sensitive: true, strict: true });
-  const identify = [...authenticate(api.config), limitSubject];
+  const checkToken = authenticate(api.config);
   for (const route of routes) {
-    const before = route.access === 'public' ? [] : identify;
+    const checkSignature = route.webhook === undefined ? [] : [verifySignature(route.webhook, api.config)];
+    const before = route.access === 'public' ? [] : [...checkSignature, ...checkToken, limitSubject];
     router[route.method](
       route.path,
       nameRoute(route),
@@ -63,7 +70,7 @@ async function answer(ctx: ApiContext, route: Route, api: ApiDependencies): Prom
   const { caller } = ctx.state;
   const work = route.prepare(ctx, api);
   const reply =
-    route.method === 'get' || route.upload !== undefined || caller === undefined
+    caller === undefined || !takesKey(route)
       ? await work()
       : await answerOnce(
           ctx,
@@ -89,11 +96,15 @@ function readers(route: Route, api: ApiDependencies): ApiMiddleware[] {
   if (route.upload !== undefined) {
     return [checkFileHeaders(route.upload.contentTypes, route.upload.limit(api.config))];
   }
-  return route.method === 'get' ? [] : [readBody];
+  return takesBody(route.method) ? [readBody] : [];
 }
 
 const uploadPaths: ReadonlySet<string> = new Set(
   routes.filter((route) => route.upload !== undefined).map((route) => route.path),
+);
+
+const webhookPaths: ReadonlySet<string> = new Set(
+  routes.filter((route) => route.webhook !== undefined).map((route) => route.path),
 );
 
 const nameRoute =
@@ -114,18 +125,15 @@ const allowRoles =
 
 const saneRequestId = /^[A-Za-z0-9._:-]{1,128}$/;
 
-const identifyRequest =
-  (api: ApiDependencies): ApiMiddleware =>
-  (ctx, next) => {
-    const given = ctx.get('x-request-id');
-    ctx.state.requestId = saneRequestId.test(given) ? given : randomUUID();
-    ctx.state.log = api.log.child({ request_id: ctx.state.requestId });
-    ctx.set('X-Request-Id', ctx.state.requestId);
-    return next();
-  };
+const identifyRequest: ApiMiddleware = (ctx, next) => {
+  const given = ctx.get('x-request-id');
+  ctx.state.requestId = saneRequestId.test(given) ? given : randomUUID();
+  ctx.set('X-Request-Id', ctx.state.requestId);
+  return next();
+};
 
 const logRequest =
-  (metrics: Metrics | undefined): ApiMiddleware =>
+  (api: ApiDependencies, metrics: Metrics | undefined): ApiMiddleware =>
   async (ctx, next) => {
     const start = performance.now();
     metrics?.startRequest();
@@ -133,9 +141,10 @@ const logRequest =
     const milliseconds = Math.round(performance.now() - start);
     const route = ctx.state.route ?? 'unmatched';
     metrics?.endRequest(ctx.method, route, ctx.status, milliseconds / 1000);
-    const { caller, log } = ctx.state;
-    log.info(
+    const { caller, requestId } = ctx.state;
+    api.log.info(
       {
+        request_id: requestId,
         method: ctx.method,
         path: ctx.path.slice(0, 500),
         route,
@@ -149,18 +158,21 @@ const logRequest =
     );
   };
 
-const answerProblems: ApiMiddleware = async (ctx, next) => {
-  try {
-    await next();
-  } catch (error) {
-    const problem = toProblem(error);
-    if (problem.status >= 500) ctx.state.log.error({ err: error }, problem.message);
-    ctx.status = problem.status;
-    ctx.body = problemBody(problem, ctx.state.requestId);
-    ctx.set({ ...problem.headers });
-    ctx.type = 'application/problem+json';
-  }
-};
+const answerProblems =
+  (api: ApiDependencies): ApiMiddleware =>
+  async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      const problem = toProblem(error);
+      const { requestId } = ctx.state;
+      if (problem.status >= 500) api.log.error({ request_id: requestId, err: error }, problem.message);
+      ctx.status = problem.status;
+      ctx.body = problemBody(problem, requestId);
+      ctx.set({ ...problem.headers });
+      ctx.type = 'application/problem+json';
+    }
+  };
 
 const securityHeaders = helmet({
   contentSecurityPolicy: {
@@ -183,7 +195,7 @@ const allowOrigins = (origins: readonly string[]) =>
       const origin = ctx.get('origin');
       return origins.includes(origin) ? origin : '';
     },
-    allowMethods: ['GET', 'HEAD', 'POST', 'PUT'],
+    allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Request-Id'],
     exposeHeaders: ['Location', 'Retry-After', 'X-Request-Id', 'Idempotency-Replayed'],
   });

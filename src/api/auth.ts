@@ -4,6 +4,7 @@ import jwt from 'koa-jwt';
 import type { ApiConfig } from '../config.ts';
 import { forbidden, unauthenticated } from './problems.ts';
 import { type ApiMiddleware, type Caller, type CallerRole, callerRoles } from './requestState.ts';
+import { createTokenMemory } from './tokenMemory.ts';
 
 /** How far the issuer's clock may be off, in seconds. */
 const clockTolerance = 10;
@@ -13,8 +14,8 @@ const longestTenantId = 200;
 type Claims = Readonly<Record<string, unknown>>;
 
 /**
- * Checks the bearer token and turns its claims into `state.caller`. A token that is not ours is a 401, always with the same
- * body; one that is ours and names no role or tenant that we know is a 403.
+ * Checks the bearer token and turns its claims into `state.caller`, where nothing before has found out who calls. A token that is not
+ * ours is a 401, always with the same body; one that is ours and names no role or tenant that we know is a 403.
  */
 export function authenticate(config: ApiConfig): ApiMiddleware[] {
   // The secret's own bytes, as Guardian uses them. A KeyObject can't be mistaken for a public key; koa-jwt's types don't
@@ -29,13 +30,25 @@ export function authenticate(config: ApiConfig): ApiMiddleware[] {
     ...(config.JWT_ISSUER === undefined ? {} : { issuer: config.JWT_ISSUER }),
     ...(config.JWT_AUDIENCE === undefined ? {} : { audience: config.JWT_AUDIENCE }),
   };
+  const memory = createTokenMemory();
+  const recallCaller: ApiMiddleware = (ctx, next) => {
+    const known = ctx.state.caller ?? memory.recall(ctx.get('authorization'), Date.now());
+    if (known !== undefined) ctx.state.caller = known;
+    return next();
+  };
   const readCaller: ApiMiddleware = (ctx, next) => {
     const { claims, token } = ctx.state;
     if (!isPlainObject(claims) || hasCriticalHeader(token)) throw unauthenticated();
     ctx.state.caller = toCaller(claims);
+    const expiresAt = (Number(own(claims, 'exp')) + clockTolerance) * 1000;
+    memory.remember(ctx.get('authorization'), ctx.state.caller, expiresAt, Date.now());
     return next();
   };
-  return [jwt(options), readCaller];
+  const unlessKnown =
+    (check: ApiMiddleware): ApiMiddleware =>
+    (ctx, next) =>
+      ctx.state.caller === undefined ? check(ctx, next) : next();
+  return [recallCaller, unlessKnown(jwt(options)), unlessKnown(readCaller)];
 }
 
 /** The caller that verified claims describe. @throws Problem 401 or 403 */

@@ -16,9 +16,17 @@ const quotedKey = /^"([ -~]{1,255})"$/;
 interface Write {
   readonly orm: MikroORM;
   readonly session: Session;
-  /** Method and pattern of the route: with the subject, the scope of a key. */
+  /** Method and pattern of the route: with the subject and its tenant, the scope of a key. */
   readonly route: string;
   readonly now: Date;
+}
+
+/** Who sent a key to which route. Two tenants may name a subject alike; `tenantId` is empty for platform callers. */
+interface Scope {
+  readonly tenantId: string;
+  readonly subject: string;
+  readonly route: string;
+  readonly key: string;
 }
 
 /**
@@ -29,7 +37,8 @@ export async function answerOnce(ctx: ApiContext, write: Write, work: () => Prom
   const key = readKey(ctx.get('idempotency-key'));
   if (key === undefined) return work();
   const em = forSession(write.orm, write.session);
-  const scope = { subject: write.session.subject, route: write.route, key };
+  const { tenantId, subject } = write.session;
+  const scope = { tenantId, subject, route: write.route, key };
   const fingerprint = fingerprintOf(ctx);
   const id = await claim(em, scope, fingerprint, write.now);
   if (id === undefined) return replay(await em.findOne(IdempotencyKey, scope), fingerprint);
@@ -73,18 +82,19 @@ function fingerprintOf(ctx: ApiContext): string {
 /** Takes the key: a new one, one that is too old, or one whose first request died. @returns undefined where another has it */
 async function claim(
   em: EntityManager,
-  scope: { readonly subject: string; readonly route: string; readonly key: string },
+  scope: Scope,
   fingerprint: string,
   now: Date,
 ): Promise<bigint | undefined> {
   const rows = await em.execute<{ id: string }[]>(
-    `insert into idempotency_keys as held (subject, route, key, fingerprint, created_at)
-     values (?, ?, ?, ?, ?)
-     on conflict (subject, route, key) do update
+    `insert into idempotency_keys as held (tenant_id, subject, route, key, fingerprint, created_at)
+     values (?, ?, ?, ?, ?, ?)
+     on conflict (tenant_id, subject, route, key) do update
        set fingerprint = excluded.fingerprint, created_at = excluded.created_at, status = null, headers = null, body = null
        where held.created_at < ? or (held.status is null and held.created_at < ?)
      returning id`,
     [
+      scope.tenantId,
       scope.subject,
       scope.route,
       scope.key,

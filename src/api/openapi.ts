@@ -7,7 +7,7 @@ import {
 } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { service } from './health.ts';
-import type { Route, Upload } from './route.ts';
+import { type Route, takesBody, takesKey, type Upload } from './route.ts';
 import { routes } from './routes.ts';
 
 const problem = z
@@ -40,13 +40,34 @@ const writeHeaders = z.object({
   }),
 });
 
+/** All three together are one signature, as Standard Webhooks 1.0 has it. */
+const signatureSchemes = {
+  webhookId: { type: 'apiKey', in: 'header', name: 'webhook-id', description: 'Letters, digits, _ and -.' },
+  webhookTimestamp: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'webhook-timestamp',
+    description: 'Seconds since 1970, at most 300 from our clock.',
+  },
+  webhookSignature: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'webhook-signature',
+    description:
+      'Standard Webhooks 1.0: `v1,` and the base64 of the HMAC-SHA256 of `<id>.<timestamp>.<body>`; several are separated by blanks.',
+  },
+} as const;
+const signed = Object.fromEntries(Object.keys(signatureSchemes).map((name) => [name, []]));
+
 const tokenProblems: Readonly<Record<number, string>> = {
   401: 'No valid token.',
   403: 'The token does not allow it.',
 };
+const writeProblems: Readonly<Record<number, string>> = {
+  409: 'The first request with this Idempotency-Key still runs.',
+};
 const bodyProblems: Readonly<Record<number, string>> = {
   400: 'The body is not JSON.',
-  409: 'The first request with this Idempotency-Key still runs.',
   413: 'The body is larger than 256 kB.',
   415: 'The body is not plain JSON.',
 };
@@ -72,6 +93,9 @@ function build() {
     bearerFormat: 'JWT',
     description: 'HS512, `typ: access` in the payload, with `sub`, `tenant_id` and `role`.',
   });
+  for (const [name, scheme] of Object.entries(signatureSchemes)) {
+    registry.registerComponent('securitySchemes', name, scheme);
+  }
   for (const route of routes) registry.registerPath(toPath(route, bearer.name));
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
@@ -86,7 +110,6 @@ function build() {
 }
 
 function toPath(route: Route, bearer: string): RouteConfig {
-  const isWrite = route.method !== 'get';
   return {
     method: route.method,
     path: route.path.replaceAll(/:(\w+)/g, '{$1}'),
@@ -96,12 +119,12 @@ function toPath(route: Route, bearer: string): RouteConfig {
       ? {}
       : {
           description: `Roles: ${route.access.join(', ')}.`,
-          security: [{ [bearer]: [] }],
+          security: [{ [bearer]: [] }, ...(route.webhook === undefined ? [] : [signed])],
         }),
     request: {
       params: route.params,
       query: route.query,
-      ...(isWrite && route.upload === undefined ? { headers: writeHeaders } : {}),
+      ...(takesKey(route) ? { headers: writeHeaders } : {}),
       ...(route.upload === undefined ? {} : { body: fileBody(route.upload) }),
       ...(route.body === undefined
         ? {}
@@ -127,8 +150,12 @@ function fileBody(upload: Upload): ZodRequestBody {
 const isOptional = (body: z.ZodType) => body.safeParse({}).success;
 
 function answers(route: Route): Record<number, ResponseConfig> {
-  const { status, description, schema, contentType, alsoStatus } = route.answer;
-  const content = { [contentType ?? 'application/json']: { schema } };
+  const { status, description, schema, contentType, alsoContentTypes, alsoStatus } = route.answer;
+  const text = { schema: { type: 'string' } } as const;
+  const content = {
+    [contentType ?? 'application/json']: { schema },
+    ...Object.fromEntries((alsoContentTypes ?? []).map((type) => [type, text])),
+  };
   const all: Record<number, ResponseConfig> = { [status]: { description, content } };
   for (const [other, meaning] of Object.entries(alsoStatus ?? {})) {
     all[Number(other)] = { description: meaning, content };
@@ -140,7 +167,8 @@ function problems(route: Route): Record<number, ResponseConfig> {
   const all = {
     ...everyProblem,
     ...(route.access === 'public' ? {} : tokenProblems),
-    ...(route.method === 'get' ? {} : bodyProblems),
+    ...(takesKey(route) ? writeProblems : {}),
+    ...(takesBody(route.method) ? bodyProblems : {}),
     ...route.problems,
   };
   return Object.fromEntries(

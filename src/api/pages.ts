@@ -56,5 +56,5 @@ export function toPage<Row, Item>(
 /** Ids of tables that count up: digits, as they travel in JSON. */
 export const countingId = z
   .string()
-  .regex(/^\d{1,18}$/)
+  .regex(/^\d{1,18}$/, 'expected an id of 1 to 18 digits')
   .transform(BigInt);

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { ConnectionException, DriverException } from '@mikro-orm/core';
-import { ArcadiaError, type JsonValue } from '../domain/errors.ts';
+import { ArcadiaError, Conflict, Forbidden, type JsonValue, Unprocessable } from '../domain/errors.ts';
 import { InvalidAmount } from '../domain/money.ts';
 import { InvalidPeriod } from '../domain/period.ts';
 
@@ -81,9 +81,19 @@ const databaseIsAway = /^(?:08\w{3}|57P0[123]|57014|53\w{3}|ECONN\w+|ETIMEDOUT|E
 /** The one table from errors to answers. What it does not know is a 500 that says nothing. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof Conflict) {
+    return new Problem(409, error.code, error.message, { context: error.context });
+  }
+  if (error instanceof Unprocessable) {
+    return new Problem(422, error.code, error.message, {
+      context: error.context,
+      errors: error.field === undefined ? [] : [{ pointer: `/body/${error.field}`, detail: error.message }],
+    });
+  }
   if (error instanceof InvalidAmount || error instanceof InvalidPeriod) {
     return new Problem(422, error.code, error.message);
   }
+  if (error instanceof Forbidden) return forbidden(error.message);
   if (isDatabaseAway(error)) {
     return new Problem(503, 'database_unavailable', "the database can't answer, try again soon", {
       headers: { 'Retry-After': '5' },

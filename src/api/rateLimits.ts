@@ -1,4 +1,5 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import type { ApiConfig } from '../config.ts';
 import { Problem } from './problems.ts';
 import type { ApiContext, ApiMiddleware } from './requestState.ts';
 
@@ -7,12 +8,19 @@ export interface RateLimits {
   readonly bySubject: ApiMiddleware;
 }
 
-/** Limits for one process: so many requests a minute for each address, and the same again for each token's subject. */
-export function createRateLimits(perMinute: number): RateLimits {
-  return {
-    byAddress: limit(perMinute, (ctx) => ctx.ip),
-    bySubject: limit(perMinute, (ctx) => ctx.state.caller?.subject ?? ''),
+/**
+ * Limits for one process: so many requests a minute for each address, and the same again for each token's subject. What comes
+ * to one of the `webhooks` is counted by itself, against a limit of its own.
+ */
+export function createRateLimits(config: ApiConfig, webhooks: ReadonlySet<string>): RateLimits {
+  const address = (ctx: ApiContext) => ctx.ip;
+  const subject = (ctx: ApiContext) => ctx.state.caller?.subject ?? '';
+  const byKind = (keyOf: (ctx: ApiContext) => string): ApiMiddleware => {
+    const others = limit(config.RATE_LIMIT_PER_MINUTE, keyOf);
+    const integrations = limit(config.INTEGRATION_RATE_LIMIT_PER_MINUTE, keyOf);
+    return (ctx, next) => (webhooks.has(ctx.path) ? integrations : others)(ctx, next);
   };
+  return { byAddress: byKind(address), bySubject: byKind(subject) };
 }
 
 function limit(perMinute: number, keyOf: (ctx: ApiContext) => string): ApiMiddleware {

@@ -3,7 +3,7 @@ import { Problem } from './problems.ts';
 import type { ApiContext, ApiMiddleware } from './requestState.ts';
 
 /** The most that a request's body may hold, in bytes. */
-const largestBody = 256 * 1024;
+export const largestBody = 256 * 1024;
 const json = /^application\/json(?:\s*;\s*charset="?utf-8"?)?\s*$/i;
 
 /** Refuses by its headers what could not be read: anything but plain, uncompressed JSON of at most 256 kB. */

@@ -1,5 +1,4 @@
 import type Koa from 'koa';
-import type { Log } from '../logging.ts';
 import type { Session, SessionRole } from '../session.ts';
 
 /** Every role that a token may name. */
@@ -20,7 +19,6 @@ export interface Caller extends Session {
 /** What travels with a request. */
 export interface RequestState {
   requestId: string;
-  log: Log;
   /** The pattern of the route that answers, for logs and metrics. */
   route?: string;
   caller?: Caller;

@@ -3,10 +3,12 @@ import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import type { ApiConfig } from '../config.ts';
 import type { Log } from '../logging.ts';
+import type { LlmUsageWriter } from '../services/llmUsageWriter.ts';
 import { forSession } from '../session.ts';
 import { createInputReader, readQuery, refuseFaults } from './inputs.ts';
 import { forbidden, unauthenticated } from './problems.ts';
 import type { ApiContext, Caller, CallerRole } from './requestState.ts';
+import type { WebhookSource } from './webhookSignature.ts';
 
 /** What the API is built from; the composition root gives it. */
 export interface ApiDependencies {
@@ -16,6 +18,8 @@ export interface ApiDependencies {
   readonly config: ApiConfig;
   readonly log: Log;
   readonly clock: () => Date;
+  /** Shared by all requests, so that they can share its commits. */
+  readonly llmUsage: LlmUsageWriter;
 }
 
 /** A success. A text or buffer is sent as it is under the `content-type` of `headers`, anything else as JSON. */
@@ -48,11 +52,17 @@ export interface CallerRequest<Params, Query, Body> extends RouteRequest<Params,
   readonly em: EntityManager;
 }
 
+/** A GET and a DELETE say all in their path and query; the rest take a JSON body. Everything but a GET takes an Idempotency-Key. */
+export type RouteMethod = 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+/** Whether requests of this method have a body: that of a DELETE has no meaning (RFC 9110) and is not read. */
+export const takesBody = (method: RouteMethod): boolean => method !== 'get' && method !== 'delete';
+
 const nothing = z.strictObject({});
 type Nothing = typeof nothing;
 
 interface RouteShape<Params, Query, Body, Answer> {
-  readonly method: 'get' | 'post' | 'put';
+  readonly method: RouteMethod;
   /** As the router reads it: `/api/v1/projects/:id`. */
   readonly path: string;
   readonly tag: string;
@@ -60,25 +70,34 @@ interface RouteShape<Params, Query, Body, Answer> {
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
+  /** What the document says of the body, where `body` reads it by code that says nothing of its form. */
+  readonly bodyDocument?: z.ZodType;
   /** Instead of a JSON body. Its content is its own key: such a route takes no Idempotency-Key. */
   readonly upload?: Upload;
+  /**
+   * Whose signature does instead of a token. What it brings is its own key: such a route takes no Idempotency-Key, and has
+   * the rate limit of the integrations.
+   */
+  readonly webhook?: WebhookSource;
   readonly answer: AnswerShape<Answer>;
   /** Problems beyond those that every route of its kind may answer, with what they mean here. */
   readonly problems?: Readonly<Record<number, string>>;
 }
 interface AnswerShape<Answer> {
-  readonly status: 200 | 202;
+  readonly status: 200 | 201 | 202;
   readonly description: string;
   readonly schema: Answer;
   /** `application/json` where it is absent. */
   readonly contentType?: string;
+  /** Further content types in which the caller may ask for the same, as text. */
+  readonly alsoContentTypes?: readonly string[];
   /** A second status with the same body, for a service that says that it is not ready. */
   readonly alsoStatus?: Readonly<Record<number, string>>;
 }
 
 /** One route: what the router serves and what the OpenAPI document says come from this and nothing else. */
 export interface Route {
-  readonly method: 'get' | 'post' | 'put';
+  readonly method: RouteMethod;
   readonly path: string;
   readonly tag: string;
   readonly summary: string;
@@ -86,8 +105,10 @@ export interface Route {
   readonly access: 'public' | readonly CallerRole[];
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
+  /** As the document shows it. */
   readonly body: z.ZodType | undefined;
   readonly upload: Upload | undefined;
+  readonly webhook: WebhookSource | undefined;
   readonly answer: AnswerShape<z.ZodType>;
   readonly problems: Readonly<Record<number, string>>;
   /** Validates the request. What it returns does the work, and can't fail on input any more. @throws Problem */
@@ -114,7 +135,17 @@ export function defineRoute<
     prepare(ctx, api) {
       const caller = authorize(ctx, shape.roles);
       const request = readRequest(ctx, api, shape);
-      return () => shape.handle({ ...request, caller, em: forSession(api.orm, caller) });
+      let em: EntityManager | undefined;
+      return () =>
+        shape.handle({
+          ...request,
+          caller,
+          // Made for who asks for it: what gathers the rows of many requests has one of its own.
+          get em() {
+            em ??= forSession(api.orm, caller);
+            return em;
+          },
+        });
     },
   };
 }
@@ -141,6 +172,13 @@ export function definePublicRoute<
   };
 }
 
+/** Whether an Idempotency-Key counts on this route. */
+export const takesKey = (route: Route): boolean =>
+  route.method !== 'get' &&
+  route.access !== 'public' &&
+  route.upload === undefined &&
+  route.webhook === undefined;
+
 /** The caller, where its role may use a route of these. @throws Problem 401 or 403 */
 export function authorize(ctx: ApiContext, roles: readonly CallerRole[]): Caller {
   const { caller } = ctx.state;
@@ -157,8 +195,12 @@ function describe(shape: RouteShape<z.ZodObject, z.ZodObject, z.ZodType, z.ZodTy
     summary: shape.summary,
     params: shape.params ?? nothing,
     query: shape.query ?? nothing,
-    body: shape.method === 'get' || shape.upload !== undefined ? undefined : (shape.body ?? nothing),
+    body:
+      takesBody(shape.method) && shape.upload === undefined
+        ? (shape.bodyDocument ?? shape.body ?? nothing)
+        : undefined,
     upload: shape.upload,
+    webhook: shape.webhook,
     answer: shape.answer,
     problems: shape.problems ?? {},
   };
@@ -173,8 +215,9 @@ function readRequest<Params extends z.ZodObject, Query extends z.ZodObject, Body
   const search = readQuery(ctx.querystring, input.faults);
   const params = input.read('path', shape.params ?? nothing, ctx['params']);
   const query = input.read('query', shape.query ?? nothing, search);
-  const body =
-    shape.method === 'get' ? {} : input.read('body', shape.body ?? nothing, ctx.request.body ?? {});
+  const body = takesBody(shape.method)
+    ? input.read('body', shape.body ?? nothing, ctx.request.body ?? {})
+    : {};
   refuseFaults(input.faults);
   return {
     params: params as z.output<Params>,

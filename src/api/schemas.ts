@@ -6,7 +6,13 @@ import { parseDecimal, toAmountText } from '../domain/money.ts';
 const cleanText = (value: string) =>
   !value.includes('\0') && !value.includes('\uFFFD') && value.isWellFormed();
 const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const firstDayOfMonth = /^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-01$/;
+/** What comes after a day has to be a day too, for us and for PostgreSQL; and a year that is mistyped is a fault, not a far past. */
+const years = 'of the years 2000 to 2999';
+const isInYears = (value: string) => value.startsWith('2');
+const firstDayOfMonth = /^2\d{3}-(?:0[1-9]|1[0-2])-01$/;
+const periodForm = `expected the first day of a month ${years}, like 2026-04-01`;
+const dayForm = `expected a day ${years}, like 2026-04-30`;
+const instantForm = `expected a time with a zone ${years}, like 2026-04-01T00:00:00Z`;
 const decimal = /^-?\d{1,20}(?:\.\d{1,20})?$/;
 
 /** Text that PostgreSQL can hold, trimmed, of 1 to `longest` characters. */
@@ -34,9 +40,15 @@ export const invoiceId = z
   .meta({ type: 'string', minLength: 1, maxLength: 300 });
 
 export const period = z
-  .string({ error: 'expected the first day of a month, like 2026-04-01' })
-  .regex(firstDayOfMonth, 'expected the first day of a month, like 2026-04-01')
+  .string({ error: periodForm })
+  .regex(firstDayOfMonth, periodForm)
   .meta({ type: 'string', format: 'date', example: '2026-04-01', description: 'First day of a month, UTC.' });
+
+/** A calendar day that exists. */
+export const day = z.iso
+  .date({ error: dayForm, abort: true })
+  .refine(isInYears, dayForm)
+  .meta({ type: 'string', format: 'date', example: '2026-04-30', description: 'A day in UTC.' });
 
 export const tenantId = text(200).meta({ description: "A tenant's id: any text, not only a UUID." });
 export const reason = text(1000).meta({ description: 'Why; it is kept in the audit log.' });
@@ -74,7 +86,8 @@ export const limit = countOr(50, 200);
 
 /** RFC 3339 with a zone, as sent. */
 export const instantInput = z.iso
-  .datetime({ offset: true, abort: true, error: 'expected a time with a zone, like 2026-04-01T00:00:00Z' })
+  .datetime({ offset: true, abort: true, error: instantForm })
+  .refine(isInYears, { error: instantForm, abort: true })
   .transform((value) => new Date(value))
   .meta({ type: 'string', format: 'date-time' });
 

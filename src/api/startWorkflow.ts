@@ -1,12 +1,22 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { Period } from '../domain/period.ts';
 import type { CloudInvoice } from '../entities/cloudInvoice.ts';
 import { discoveryTimeoutMinutes } from '../schedules.ts';
+import type { DayRange } from '../services/meteredDays.ts';
 import { workflowIds } from '../workflows/ids.ts';
 import type {
   DiscoverInvoicesInput,
   IngestFocusFileInput,
   IngestInvoiceInput,
+  MeterUsageInput,
 } from '../workflows/messages.ts';
+import type {
+  CheckPeriodInput,
+  IssuePeriodInput,
+  OperatorRequest,
+  RollUpPeriodInput,
+} from '../workflows/rollUpMessages.ts';
+import { issueMessages } from '../workflows/rollUpMessages.ts';
 import { searchAttributes } from '../workflows/searchAttributes.ts';
 import { taskQueues } from '../workflows/taskQueues.ts';
 
@@ -48,6 +58,45 @@ export async function startFocusIngest(
   return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
 }
 
+/** Starts telling the finance system of issued invoices, or meets the run that does. */
+export async function startPushReceivables(client: Client): Promise<StartedWorkflow> {
+  const handle = await client.workflow.start('pushReceivables', {
+    workflowId: workflowIds.pushReceivables(),
+    taskQueue: taskQueues.billing,
+    args: [{}],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: 'Tell the finance system of issued invoices',
+  });
+  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+}
+
+/**
+ * Starts the metering of these days.
+ * @returns undefined where a metering runs already, which does other days
+ */
+export async function startMetering(
+  client: Client,
+  days: DayRange,
+  requestedBy: string,
+): Promise<StartedWorkflow | undefined> {
+  const input: MeterUsageInput = { days: [days], requestedBy };
+  try {
+    const handle = await client.workflow.start('meterUsage', {
+      workflowId: workflowIds.meterUsage(),
+      taskQueue: taskQueues.metering,
+      args: [input],
+      workflowIdConflictPolicy: 'FAIL',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      staticSummary: `Meter what deployments used from ${days.from} up to before ${days.until}`,
+    });
+    return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Starts the ingest of one invoice, or meets the one that runs. With `acceptedDifference` it does not meet another one, which
  * would not accept the difference.
@@ -82,4 +131,71 @@ export async function startIngest(
     if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
     throw error;
   }
+}
+
+/**
+ * Starts the rollup of a period, or meets the one that runs. With `force` it does not meet another one, which would not compute drafts anew.
+ * @returns undefined where one runs already that can't be forced
+ */
+export async function startRollUp(
+  client: Client,
+  period: Period,
+  caller: { readonly requestedBy: string; readonly force?: OperatorRequest | undefined },
+): Promise<StartedWorkflow | undefined> {
+  const input: RollUpPeriodInput = {
+    period,
+    requestedBy: caller.requestedBy,
+    ...(caller.force === undefined ? {} : { force: caller.force }),
+  };
+  try {
+    const handle = await client.workflow.start('rollUpPeriod', {
+      workflowId: workflowIds.rollUpPeriod(period),
+      taskQueue: taskQueues.billing,
+      args: [input],
+      workflowIdConflictPolicy: caller.force === undefined ? 'USE_EXISTING' : 'FAIL',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      staticSummary: `Roll up ${period.slice(0, 7)}`,
+      typedSearchAttributes: [{ key: searchAttributes.period, value: period }],
+    });
+    return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+    throw error;
+  }
+}
+
+/** Starts a check of a period's invoices, or meets the one that runs. */
+export async function startCheck(client: Client, period: Period): Promise<StartedWorkflow> {
+  const input: CheckPeriodInput = { period };
+  const handle = await client.workflow.start('checkPeriod', {
+    workflowId: workflowIds.checkPeriod(period),
+    taskQueue: taskQueues.billing,
+    args: [input],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `Check the invoices of ${period.slice(0, 7)}`,
+    typedSearchAttributes: [{ key: searchAttributes.period, value: period }],
+  });
+  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+}
+
+/** Starts the issue of a period's drafts, or meets the one that runs. @param early whether it waits for the grace time no longer */
+export async function startIssue(client: Client, period: Period, early: boolean): Promise<StartedWorkflow> {
+  const input: IssuePeriodInput = { period };
+  const options = {
+    workflowId: workflowIds.issuePeriod(period),
+    taskQueue: taskQueues.billing,
+    args: [input] as [IssuePeriodInput],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `Issue the invoices of ${period.slice(0, 7)}`,
+    typedSearchAttributes: [{ key: searchAttributes.period, value: period }],
+  } as const;
+  const handle = await client.workflow.signalWithStart('issuePeriod', {
+    ...options,
+    typedSearchAttributes: [...options.typedSearchAttributes],
+    signal: early ? issueMessages.issueNowSignal : issueMessages.draftsAddedSignal,
+    signalArgs: [],
+  });
+  return { workflowId: handle.workflowId, runId: handle.signaledRunId };
 }

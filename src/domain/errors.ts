@@ -20,6 +20,33 @@ export class ArcadiaError extends Error {
   }
 }
 
+/** What was asked for contradicts what is stored now; the API answers 409. */
+export class Conflict extends ArcadiaError {}
+
+/**
+ * What was asked for is well-formed and can't be done as it is; the API answers 422, and points to the `field` of the body where one is
+ * at fault (`addons/1`).
+ */
+export class Unprocessable extends ArcadiaError {
+  readonly field: string | undefined;
+
+  constructor(
+    code: string,
+    message: string,
+    options: ArcadiaErrorOptions & { readonly field?: string } = {},
+  ) {
+    super(code, message, options);
+    this.field = options.field;
+  }
+}
+
+/** Who asks may do this kind of thing, but not this; the API answers 403. */
+export class Forbidden extends ArcadiaError {
+  constructor(message: string) {
+    super('forbidden', message);
+  }
+}
+
 export interface ArcadiaErrorOptions {
   readonly retryable?: boolean;
   readonly context?: Readonly<Record<string, JsonValue>>;

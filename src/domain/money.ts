@@ -1,5 +1,5 @@
 import { Decimal as GlobalDecimal } from 'decimal.js';
-import { ArcadiaError } from './errors.ts';
+import { ArcadiaError, Unprocessable } from './errors.ts';
 
 /**
  * Our own decimals: 40 significant digits, half up (away from zero), so that nobody's global settings move a total.
@@ -50,4 +50,44 @@ export function toAmountText(amount: Decimal): string {
 /** Whether two amounts are the same to the cent, each rounded once, half up. */
 export function sameToTheCent(left: Decimal, right: Decimal): boolean {
   return left.toDecimalPlaces(2).equals(right.toDecimalPlaces(2));
+}
+
+/** A sum of money that is no longer exact as a number of cents. */
+export class AmountTooLarge extends Unprocessable {
+  constructor(cents: string) {
+    super(
+      'amount_too_large',
+      `${cents} cents are more than can be billed: at most ${Number.MAX_SAFE_INTEGER}`,
+      {
+        context: { value: cents },
+      },
+    );
+  }
+}
+
+/** Whole cents, half up, away from zero: 2.5 is 3, -2.5 is -3. @throws AmountTooLarge beyond what a number holds exactly */
+export function roundHalfUpToCents(cents: Decimal): number {
+  return safeCents(cents.toDecimalPlaces(0).toFixed());
+}
+
+/** The sum of whole cents. @throws AmountTooLarge */
+export function sumCents(amounts: Iterable<number>): number {
+  let total = 0;
+  for (const amount of amounts) total = addCents(total, amount);
+  return total;
+}
+
+/** @throws AmountTooLarge */
+export function addCents(left: number, right: number): number {
+  const total = left + right;
+  if (!Number.isSafeInteger(total)) throw new AmountTooLarge(String(BigInt(left) + BigInt(right)));
+  return total;
+}
+
+/** Integer text, as a bigint column is read, as a number of cents. @throws AmountTooLarge */
+export function safeCents(text: string): number {
+  const cents = Number(text);
+  if (!Number.isSafeInteger(cents)) throw new AmountTooLarge(text);
+  // No minus before a zero: it would not survive a round trip through JSON.
+  return cents === 0 ? 0 : cents;
 }

@@ -15,7 +15,6 @@ export const CloudCostLine = defineEntity({
   policies: platformOnly,
   uniques: [{ name: 'cloud_cost_lines_identity', properties: ['version', 'lineNumber'] }],
   indexes: [
-    { name: 'cloud_cost_lines_period', properties: ['periodStart', 'id'] },
     { name: 'cloud_cost_lines_resource', properties: ['resource'] },
     {
       name: 'cloud_cost_lines_provider_id',
@@ -30,12 +29,12 @@ export const CloudCostLine = defineEntity({
     {
       name: 'cloud_cost_lines_name',
       expression: (columns, table, name) =>
-        `create index "${name}" on ${table} (lower("${columns.resourceName}")) where "${columns.resourceName}" is not null`,
+        `create index "${name}" on ${table} ("${columns.resourceNameLower}") where "${columns.resourceNameLower}" is not null`,
     },
   ],
   properties: {
     id: p.bigint().primary().autoincrement(),
-    invoice: p.manyToOne(CloudInvoice).mapToPk().index(),
+    invoice: p.manyToOne(CloudInvoice).mapToPk(),
     version: p.manyToOne(CloudInvoiceVersion).mapToPk(),
     /** 1-based order on the invoice. */
     lineNumber: p.integer(),
@@ -53,6 +52,12 @@ export const CloudCostLine = defineEntity({
     lineClass: p.text().$type<'resource' | 'shared' | 'tax' | 'credit' | 'unexplained'>(),
     kind: p.text().$type<ResourceKind>().nullable(),
     resourceName: p.text().nullable(),
+    /** A column of its own, since under row level security no index on an expression with lower() can be used. */
+    resourceNameLower: p
+      .text()
+      .generated((columns) => `(lower("${columns['resourceName']}")) stored`)
+      .nullable()
+      .lazy(),
     /** The ids that the invoice's items name: a number or a name, and a UUID where there is one. */
     providerResourceId: p.text().nullable(),
     providerResourceUuid: p.text().nullable(),

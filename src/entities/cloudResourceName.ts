@@ -11,12 +11,6 @@ export const CloudResourceName = defineEntity({
   tableName: 'cloud_resource_names',
   rowLevelSecurity: 'force',
   policies: platformOnly,
-  indexes: [
-    {
-      name: 'cloud_resource_names_lookup',
-      expression: (columns, table, name) => `create index "${name}" on ${table} (lower("${columns.name}"))`,
-    },
-  ],
   properties: {
     id: p.bigint().primary().autoincrement(),
     resource: p.manyToOne(CloudResource).mapToPk().index(),

@@ -7,10 +7,12 @@ export const IdempotencyKey = defineEntity({
   tableName: 'idempotency_keys',
   rowLevelSecurity: 'force',
   policies: subjectOwns,
-  uniques: [{ name: 'idempotency_keys_identity', properties: ['subject', 'route', 'key'] }],
+  uniques: [{ name: 'idempotency_keys_identity', properties: ['tenantId', 'subject', 'route', 'key'] }],
   indexes: [{ name: 'idempotency_keys_age', properties: ['createdAt'] }],
   properties: {
     id: p.bigint().primary().autoincrement(),
+    /** Whose subject it is: two tenants may name theirs alike. Empty for platform callers. */
+    tenantId: p.text().default(''),
     subject: p.text(),
     route: p.text(),
     key: p.text(),

@@ -1,10 +1,14 @@
+import { Addon } from './addon.ts';
 import { AuditEntry } from './auditEntry.ts';
+import { BillingProfile } from './billingProfile.ts';
 import { CloudAttributionChange } from './cloudAttributionChange.ts';
 import { CloudBalanceSnapshot } from './cloudBalanceSnapshot.ts';
 import { CloudBandwidthHour } from './cloudBandwidthHour.ts';
 import { CloudCostEstimate } from './cloudCostEstimate.ts';
 import { CloudCostEstimateLine } from './cloudCostEstimateLine.ts';
 import { CloudCostLine } from './cloudCostLine.ts';
+import { CloudDeployment } from './cloudDeployment.ts';
+import { CloudDeploymentEvent } from './cloudDeploymentEvent.ts';
 import { CloudInventoryListing } from './cloudInventoryListing.ts';
 import { CloudInvoice } from './cloudInvoice.ts';
 import { CloudInvoiceVersion } from './cloudInvoiceVersion.ts';
@@ -15,6 +19,8 @@ import { CloudResourceEvent } from './cloudResourceEvent.ts';
 import { CloudResourceMembership } from './cloudResourceMembership.ts';
 import { CloudResourceName } from './cloudResourceName.ts';
 import { CloudSpacesUsage } from './cloudSpacesUsage.ts';
+import { CreditNote } from './creditNote.ts';
+import { DocumentNumber } from './documentNumber.ts';
 import { FocusBillingPeriod } from './focusBillingPeriod.ts';
 import { FocusFile } from './focusFile.ts';
 import { FocusFileChunk } from './focusFileChunk.ts';
@@ -22,6 +28,29 @@ import { FocusFolderFile } from './focusFolderFile.ts';
 import { FocusInvoice } from './focusInvoice.ts';
 import { FocusInvoicePart } from './focusInvoicePart.ts';
 import { IdempotencyKey } from './idempotencyKey.ts';
+import { InvoiceAdjustment } from './invoiceAdjustment.ts';
+import { LateUsage } from './lateUsage.ts';
+import { LlmUsageEvent } from './llmUsageEvent.ts';
+import { ManualUsage } from './manualUsage.ts';
+import { MeteredDay } from './meteredDay.ts';
+import { MeteredUsage } from './meteredUsage.ts';
+import { Payment } from './payment.ts';
+import { PeriodLedger } from './periodLedger.ts';
+import { Plan } from './plan.ts';
+import { PlanItem } from './planItem.ts';
+import { PlanMigration } from './planMigration.ts';
+import { PlanVersion } from './planVersion.ts';
+import { Receivable } from './receivable.ts';
+import { ResourcePrice } from './resourcePrice.ts';
+import { RollupWorklist } from './rollupWorklist.ts';
+import { Subscription } from './subscription.ts';
+import { SubscriptionAddon } from './subscriptionAddon.ts';
+import { SubscriptionPause } from './subscriptionPause.ts';
+import { SubscriptionVersion } from './subscriptionVersion.ts';
+import { TaxRate } from './taxRate.ts';
+import { TenantInvoice } from './tenantInvoice.ts';
+import { TenantInvoiceInputs } from './tenantInvoiceInputs.ts';
+import { TenantInvoiceLine } from './tenantInvoiceLine.ts';
 
 /** Every table that MikroORM knows; the staging tables and `rate_limits` are made by migrations alone. */
 export const entities = [
@@ -47,6 +76,35 @@ export const entities = [
   FocusInvoicePart,
   FocusBillingPeriod,
   FocusFolderFile,
+  Plan,
+  PlanVersion,
+  PlanItem,
+  Addon,
+  ResourcePrice,
+  TaxRate,
+  CloudDeployment,
+  CloudDeploymentEvent,
+  Subscription,
+  SubscriptionVersion,
+  SubscriptionPause,
+  SubscriptionAddon,
+  PlanMigration,
+  BillingProfile,
+  MeteredUsage,
+  ManualUsage,
+  MeteredDay,
+  LateUsage,
+  LlmUsageEvent,
+  PeriodLedger,
+  RollupWorklist,
+  TenantInvoice,
+  TenantInvoiceLine,
+  TenantInvoiceInputs,
+  InvoiceAdjustment,
+  CreditNote,
+  Payment,
+  DocumentNumber,
+  Receivable,
   AuditEntry,
   IdempotencyKey,
 ];

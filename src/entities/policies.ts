@@ -21,6 +21,39 @@ export const tenantReads: PolicyDef[] = [
   { name: 'tenant_reads_own', command: 'select', using: ownTenant },
 ];
 
+/** For the catalog: whoever is known reads, the service itself and platform admins write. */
+export const everyoneReads: PolicyDef[] = [
+  ...platformOnly,
+  { name: 'everyone_reads', command: 'select', using: `nullif(${role}, '') is not null` },
+];
+
+/** For what a tenant manages itself: as `platformOnly`, and a tenant reads and writes its own rows. */
+export const tenantOwns: PolicyDef[] = [
+  ...platformOnly,
+  { name: 'tenant_owns', command: 'all', using: ownTenant, check: ownTenant },
+];
+
+const isGateway = `${role} = 'gateway'`;
+
+/** For deployments and billing profiles: as `tenantOwns`, and the LLM gateway's posts are checked against them. */
+export const tenantOwnsGatewayReads: PolicyDef[] = [
+  ...tenantOwns,
+  { name: 'gateway_reads', command: 'select', using: isGateway },
+];
+
+/** For LLM usage: as `tenantReads`, and the gateway adds, and reads to tell a duplicate from a conflict. */
+export const gatewayAdds: PolicyDef[] = [
+  ...tenantReads,
+  { name: 'gateway_reads', command: 'select', using: isGateway },
+  { name: 'gateway_adds', command: 'insert', check: isGateway },
+];
+
+/** For what late LLM usage is noted in: as `platformOnly`, and the gateway notes. */
+export const platformAndGateway: PolicyDef[] = [
+  ...platformOnly,
+  { name: 'gateway_notes', command: 'all', using: isGateway, check: isGateway },
+];
+
 /** For the audit log: everybody may add what they did themselves; only platform roles read it. */
 export const auditPolicies: PolicyDef[] = [
   { name: 'platform_reads', command: 'select', using: seesAll },
@@ -28,13 +61,15 @@ export const auditPolicies: PolicyDef[] = [
   { name: 'tenant_adds_own', command: 'insert', check: ownTenant },
 ];
 
-/** For stored answers of idempotent requests: each subject meets only its own. */
+const ownSubject = `subject = nullif(current_setting('app.subject', true), '') and tenant_id = coalesce(current_setting('app.tenant_id', true), '')`;
+
+/** For stored answers of idempotent requests: each subject of each tenant meets only its own. */
 export const subjectOwns: PolicyDef[] = [
   {
     name: 'subject_owns',
     command: 'all',
-    using: `subject = nullif(current_setting('app.subject', true), '')`,
-    check: `subject = nullif(current_setting('app.subject', true), '')`,
+    using: ownSubject,
+    check: ownSubject,
   },
   { name: 'system_cleans', command: 'all', using: `${role} = 'system'`, check: `${role} = 'system'` },
 ];

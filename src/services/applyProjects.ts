@@ -9,8 +9,10 @@ export async function applyProjects(em: EntityManager, provider: string, at: Dat
   await em.execute(
     `with target as (
        select resource.id, resource.project_id as earlier_project_id, project.id as project_id,
-         case when resource.deployment_id is null then project.tenant_id else resource.tenant_id end as tenant_id
+         case when resource.deployment_id is null then project.tenant_id else coalesce(deployment.tenant_id, resource.tenant_id) end
+           as tenant_id
        from cloud_resources resource
+       left join cloud_deployments deployment on deployment.id = resource.deployment_id
        left join cloud_project_members member on member.provider = resource.provider and member.kind = resource.kind
          and member.external_id = resource.external_id
        left join cloud_projects project on project.id = member.project_id

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { ArcadiaError } from '../domain/errors.ts';
-import { matchLadder } from './matchCostLines.ts';
+import { matchLadder, nameHeldSince, nameHeldUntil, planForSets } from './matchCostLines.ts';
 
 /** The stage does not hold what was put there: the database was restarted in between. Staging again mends it. */
 export class StageLost extends ArcadiaError {
@@ -62,29 +62,22 @@ async function requireRows(
   if (found !== expected) throw new StageLost(stageId, expected, found);
 }
 
-/**
- * The planner has no statistics of a stage that was filled a moment ago: it takes a million lines for some thousands and the
- * rows that come of them for one, and would read all items, or (since row level security keeps `lower(name)` from using its
- * index) the whole inventory, once for each line. So everything is joined and grouped by hashing, in memory enough for it.
- */
-async function planForSets(em: EntityManager): Promise<void> {
-  await em.execute(
-    `select set_config('enable_nestloop', 'off', true), set_config('enable_mergejoin', 'off', true),
-       set_config('enable_sort', 'off', true), set_config('work_mem', '128MB', true)`,
-  );
-}
-
 function insertStatement(input: InsertCostLines): [string, string[]] {
   const { stageId, provider, invoiceId, versionId, periodStart } = input;
   return [insertMatchedLines, [stageId, stageId, provider, invoiceId, versionId, periodStart]];
 }
 
+/** Which claim a staged line makes. */
+const isOfClaim = `claim.description = staged.description and claim.amount = staged.billed_cost and claim.line_class = staged.line_class
+      and claim.kind = coalesce(staged.kind, '') and claim.name = coalesce(staged.resource_name, '')`;
+
 /**
  * Joins each staged line with its item by (description, amount) and order, since the items have no other key in common with the
  * file: the first line of a description and amount is the first such item. Then matches and stores all lines in one statement.
  *
- * Most items of one description and amount name the same resource (a charge a day); their order is of no matter then, and only
- * the others are sorted to be counted.
+ * Most lines say what others say too (a charge a day), and most items of one description and amount name the same resource. What
+ * such lines say, a `claim`, is matched once and stands for all of them under its first line's number. Only lines whose items
+ * differ, which have to be sorted and counted, and lines whose time decides between namesakes are matched one by one.
  */
 const insertMatchedLines = `
   with item as not materialized (
@@ -93,19 +86,47 @@ const insertMatchedLines = `
     from cloud_invoice_item_stage where stage_id = ?
   ),
   staged as not materialized (select * from cloud_cost_line_stage where stage_id = ?),
+  source as (select ?::text as provider),
+  said as materialized (
+    select description, billed_cost as amount, line_class, coalesce(kind, '') as kind, coalesce(resource_name, '') as name,
+      count(*) as lines, min(line_number) as first_line, min(charge_start) as first_start, max(charge_start) as last_start,
+      min(charge_end) as first_end, max(charge_end) as last_end
+    from staged
+    group by description, billed_cost, line_class, coalesce(kind, ''), coalesce(resource_name, '')
+  ),
   charge as materialized (
     select said.description, said.amount, said.lines <= named.items and named.is_one as is_alike,
       named.resource_id, named.resource_uuid
-    from (
-      select description, billed_cost as amount, count(*) as lines from staged group by description, billed_cost
-    ) said
+    from (select description, amount, sum(lines) as lines from said group by description, amount) said
     join (
-      select description, amount, count(*) as items, min(resource_id) as resource_id, min(resource_uuid) as resource_uuid,
-        (count(resource_id) = 0 or count(resource_id) = count(*) and min(resource_id) = max(resource_id))
-          and (count(resource_uuid) = 0 or count(resource_uuid) = count(*) and min(resource_uuid) = max(resource_uuid))
-          as is_one
-      from item group by description, amount
+      select description, amount, sum(items) as items, count(*) = 1 as is_one, min(resource_id) as resource_id,
+        min(resource_uuid) as resource_uuid
+      from (
+        select description, amount, resource_id, resource_uuid, count(*) as items
+        from item group by description, amount, resource_id, resource_uuid
+      ) distinct_item
+      group by description, amount
     ) named on named.description = said.description and named.amount = said.amount
+  ),
+  timed_name as (
+    select lower(name) as name
+    from (
+      select named.name, ${nameHeldSince} as since, ${nameHeldUntil} as until
+      from cloud_resource_names named
+      join cloud_resources resource on resource.id = named.resource_id
+      where resource.provider = (select provider from source)
+    ) named
+    where (since >= (select min(first_end) from said) or until <= (select max(last_start) from said))
+      and (since is null or since < (select max(last_end) from said))
+      and (until is null or until > (select min(first_start) from said))
+    group by lower(name)
+  ),
+  claim as materialized (
+    select said.*, charge.resource_id, charge.resource_uuid,
+      charge.is_alike is not false and timed_name.name is null as is_whole, coalesce(charge.is_alike, true) as is_alike
+    from said
+    left join charge on charge.description = said.description and charge.amount = said.amount
+    left join timed_name on timed_name.name = lower(said.name)
   ),
   counted_item as (
     select item.description, item.amount, item.resource_id, item.resource_uuid,
@@ -125,14 +146,23 @@ const insertMatchedLines = `
     select counted_line.line_number, counted_item.resource_id, counted_item.resource_uuid
     from counted_line join counted_item using (description, amount, ordinal)
   ),
-  line as materialized (
-    select staged.line_number as key, ?::text as provider, staged.line_class, staged.kind, staged.resource_name,
-      coalesce(charge.resource_id, counted.resource_id) as provider_resource_id,
-      coalesce(charge.resource_uuid, counted.resource_uuid) as provider_resource_uuid,
+  single as (
+    select staged.line_number, claim.line_class, claim.kind, claim.name,
+      coalesce(counted.resource_id, case when claim.is_alike then claim.resource_id end) as resource_id,
+      coalesce(counted.resource_uuid, case when claim.is_alike then claim.resource_uuid end) as resource_uuid,
       staged.charge_start, staged.charge_end
     from staged
-    left join charge on charge.description = staged.description and charge.amount = staged.billed_cost and charge.is_alike
+    join claim on ${isOfClaim} and not claim.is_whole
     left join counted on counted.line_number = staged.line_number
+  ),
+  line as materialized (
+    select key, source.provider, line_class, nullif(kind, '') as kind, nullif(name, '') as resource_name,
+      resource_id as provider_resource_id, resource_uuid as provider_resource_uuid, charge_start, charge_end
+    from (
+      select first_line, line_class, kind, name, resource_id, resource_uuid, first_start, last_end from claim where is_whole
+      union all
+      select line_number, line_class, kind, name, resource_id, resource_uuid, charge_start, charge_end from single
+    ) matched (key, line_class, kind, name, resource_id, resource_uuid, charge_start, charge_end), source
   ),
   ${matchLadder}
   insert into cloud_cost_lines (invoice_id, version_id, line_number, period_start, product, group_description, description,
@@ -144,5 +174,6 @@ const insertMatchedLines = `
     outcome.provider_resource_id, outcome.provider_resource_uuid,
     outcome.resource_id, outcome.match_outcome, outcome.match_reason, outcome.match_candidates, staged.extra
   from staged
-  join outcome on outcome.key = staged.line_number
+  join claim on ${isOfClaim}
+  join outcome on outcome.key = case when claim.is_whole then claim.first_line else staged.line_number end
   order by staged.line_number`;

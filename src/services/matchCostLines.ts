@@ -1,6 +1,11 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { chargedKinds, listedIdForms, resourceKinds } from '../domain/resourceKind.ts';
 
+/** When the resource of a row of `cloud_resource_names` began to have that name; null where nobody knows. */
+export const nameHeldSince = 'greatest(named.valid_from, resource.created_at)';
+/** When it ceased to have it; null where it still has it. */
+export const nameHeldUntil = 'least(named.valid_to, resource.gone_at)';
+
 /**
  * The matching ladder (src/domain/matching.ts) as common table expressions, evaluated in sets. They read a relation
  * `line (key, provider, line_class, kind, resource_name, provider_resource_id, provider_resource_uuid, charge_start, charge_end)`
@@ -34,7 +39,7 @@ export const matchLadder = `
     select known.number, resource.id,
       coalesce(form.form is not null and (known.id ~ form.form or known.uuid ~ form.form), false)
         and resource.kind = known.kind as has_other_id,
-      greatest(named.valid_from, resource.created_at) as since, least(named.valid_to, resource.gone_at) as until
+      ${nameHeldSince} as since, ${nameHeldUntil} as until
     from known
     join charged_kind on charged_kind.line_kind = known.kind
     join cloud_resource_names named on lower(named.name) = lower(known.name)
@@ -68,7 +73,7 @@ export const matchLadder = `
     from referring
     left join by_name on by_name.key = referring.key
   ),
-  outcome as (
+  outcome as materialized (
     select key, provider_resource_id, provider_resource_uuid,
       case
         when line_class <> 'resource' then null
@@ -115,6 +120,9 @@ export async function lockAttribution(em: EntityManager, how: 'shared' | 'exclus
   await em.execute(`select ${lock}(hashtext('cost-line-attribution'))`);
 }
 
+/** How many events are looked at together: enough for sets, and few enough to find their lines by index. */
+const eventsInABatch = 1_000;
+
 /**
  * Matches again the stored lines that resources with events not yet looked at may concern: those that name such a resource's id or
  * one of its names, and those that are attributed to it. Every line whose outcome or resource changes leaves a row in
@@ -122,79 +130,103 @@ export async function lockAttribution(em: EntityManager, how: 'shared' | 'exclus
  * short, and matching depends only on what is stored, so running it again changes nothing.
  * @returns how many lines changed
  */
-export async function reattributeCostLines(
-  em: EntityManager,
-  input: {
-    readonly provider: string;
-    readonly now: Date;
-    readonly cause: string;
-  },
-): Promise<number> {
+export async function reattributeCostLines(em: EntityManager, input: Reattribution): Promise<number> {
   return em.transactional(async (transaction) => {
     await lockAttribution(transaction, 'exclusive');
-    const [row] = await transaction.execute<{ changed: number }[]>(
-      `with pending as (
-         update cloud_resource_events event set attributed_at = ?
-         from cloud_resources resource
-         where resource.id = event.resource_id and resource.provider = ? and event.attributed_at is null
-         returning event.resource_id, event.type
-       ),
-       changed_resource as (
-         select distinct resource.id, resource.external_id
-         from pending join cloud_resources resource on resource.id = pending.resource_id
-         where pending.type <> 'moved'
-       ),
-       concerned as (
-         select line.id from cloud_cost_lines line join changed_resource on changed_resource.id = line.resource_id
-         union
-         select line.id from cloud_cost_lines line
-         join changed_resource on changed_resource.external_id = line.provider_resource_id
-         union
-         select line.id from cloud_cost_lines line
-         join changed_resource on changed_resource.external_id = line.provider_resource_uuid
-           and line.provider_resource_uuid is not null
-         union
-         select line.id from cloud_cost_lines line
-         join cloud_resource_names named on lower(named.name) = lower(line.resource_name) and line.resource_name is not null
-         join changed_resource on changed_resource.id = named.resource_id
-       ),
-       line as (
-         select cost.id as key, invoice.provider, cost.line_class, cost.kind, cost.resource_name, cost.provider_resource_id,
-           cost.provider_resource_uuid, cost.charge_start, cost.charge_end
-         from cloud_cost_lines cost
-         join concerned on concerned.id = cost.id
-         join cloud_invoices invoice on invoice.id = cost.invoice_id and invoice.provider = ?
-       ),
-       ${matchLadder},
-       before as (
-         select cost.id, cost.match_outcome, cost.resource_id, cost.match_candidates
-         from cloud_cost_lines cost join concerned on concerned.id = cost.id
-       ),
-       moved as (
-         update cloud_cost_lines cost
-         set resource_id = outcome.resource_id, match_outcome = outcome.match_outcome,
-           match_reason = outcome.match_reason, match_candidates = outcome.match_candidates
-         from outcome
-         where cost.id = outcome.key
-           and (cost.resource_id, cost.match_outcome, cost.match_reason, cost.match_candidates)
-             is distinct from (outcome.resource_id, outcome.match_outcome, outcome.match_reason, outcome.match_candidates)
-         returning cost.id, cost.match_outcome, cost.resource_id, cost.match_candidates, cost.billed_cost, cost.currency
-       ),
-       logged as (
-         insert into cloud_attribution_changes
-           (cost_line_id, from_outcome, from_resource_id, to_outcome, to_resource_id, billed_cost, currency, changed_at, cause)
-         select moved.id, before.match_outcome, before.resource_id, moved.match_outcome, moved.resource_id,
-           moved.billed_cost, moved.currency, ?, ?
-         from moved join before on before.id = moved.id
-         where (moved.resource_id, moved.match_outcome, moved.match_candidates)
-           is distinct from (before.resource_id, before.match_outcome, before.match_candidates)
-         returning 1
-       )
-       select count(*)::int as changed from logged`,
-      [input.now, input.provider, input.provider, input.now, input.cause],
-    );
-    return row?.changed ?? 0;
+    await planForSets(transaction);
+    let changed = 0;
+    for (;;) {
+      const batch = await reattributeBatch(transaction, input);
+      changed += batch.changed;
+      if (batch.events < eventsInABatch) return changed;
+    }
   });
+}
+
+export interface Reattribution {
+  readonly provider: string;
+  readonly now: Date;
+  readonly cause: string;
+}
+
+/**
+ * Lines are found by arrays, not by joins: that way an index serves for each column, in however many lines it looks, while all
+ * else is joined by hashing.
+ */
+async function reattributeBatch(
+  em: EntityManager,
+  { provider, now, cause }: Reattribution,
+): Promise<{ events: number; changed: number }> {
+  const [row] = await em.execute<{ events: number; changed: number }[]>(
+    `with pending as (
+       update cloud_resource_events event set attributed_at = ?
+       where id in (
+         select event.id from cloud_resource_events event
+         join cloud_resources resource on resource.id = event.resource_id and resource.provider = ?
+         where event.attributed_at is null
+         order by event.id limit ?
+       )
+       returning event.resource_id, event.type
+     ),
+     changed_resource as materialized (
+       select distinct resource.id, resource.external_id
+       from pending join cloud_resources resource on resource.id = pending.resource_id
+       where pending.type <> 'moved'
+     ),
+     concerned as materialized (
+       select cost.*, invoice.provider
+       from cloud_cost_lines cost
+       join cloud_invoices invoice on invoice.id = cost.invoice_id and invoice.provider = ?
+       where cost.resource_id = any(array(select id from changed_resource))
+         or cost.provider_resource_id = any(array(select external_id from changed_resource))
+         or cost.provider_resource_uuid = any(array(select external_id from changed_resource))
+         or cost.resource_name_lower = any(array(
+           select lower(named.name) from cloud_resource_names named join changed_resource on changed_resource.id = named.resource_id
+         ))
+     ),
+     line as (
+       select id as key, provider, line_class, kind, resource_name, provider_resource_id, provider_resource_uuid, charge_start,
+         charge_end
+       from concerned
+     ),
+     ${matchLadder},
+     moved as (
+       update cloud_cost_lines cost
+       set resource_id = outcome.resource_id, match_outcome = outcome.match_outcome,
+         match_reason = outcome.match_reason, match_candidates = outcome.match_candidates
+       from outcome
+       where cost.id = any(array(select id from concerned)) and cost.id = outcome.key
+         and (cost.resource_id, cost.match_outcome, cost.match_reason, cost.match_candidates)
+           is distinct from (outcome.resource_id, outcome.match_outcome, outcome.match_reason, outcome.match_candidates)
+       returning cost.id, cost.match_outcome, cost.resource_id, cost.match_candidates, cost.billed_cost, cost.currency
+     ),
+     logged as (
+       insert into cloud_attribution_changes
+         (cost_line_id, from_outcome, from_resource_id, to_outcome, to_resource_id, billed_cost, currency, changed_at, cause)
+       select moved.id, before.match_outcome, before.resource_id, moved.match_outcome, moved.resource_id,
+         moved.billed_cost, moved.currency, ?, ?
+       from moved join concerned before on before.id = moved.id
+       where (moved.resource_id, moved.match_outcome, moved.match_candidates)
+         is distinct from (before.resource_id, before.match_outcome, before.match_candidates)
+       returning 1
+     )
+     select (select count(*)::int from pending) as events, (select count(*)::int from logged) as changed`,
+    [now, provider, eventsInABatch, provider, now, cause],
+  );
+  if (row === undefined) throw new Error('a select of two counts gave no row');
+  return row;
+}
+
+/**
+ * The planner has no statistics of a stage that was filled a moment ago, nor of what comes of matching: it takes a million lines
+ * for some thousands and the rows that come of them for one, and would read all items or the whole inventory once for each line.
+ * So in the rest of the transaction everything is joined and grouped by hashing, in memory enough for it.
+ */
+export async function planForSets(em: EntityManager): Promise<void> {
+  await em.execute(
+    `select set_config('enable_nestloop', 'off', true), set_config('enable_mergejoin', 'off', true),
+       set_config('enable_sort', 'off', true), set_config('work_mem', '128MB', true)`,
+  );
 }
 
 function resourcesByExternalId(column: string): string {

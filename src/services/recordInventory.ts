@@ -118,7 +118,7 @@ export async function recordUnknownKind(
   );
 }
 
-/** The columns whose change is an event; the rest are our own book-keeping. */
+/** The columns whose change is an event; the rest are our own book-keeping, but for since when a resource that returned was missing. */
 const watchedColumns = `('name', 'region', 'size_slug', 'status', 'tags', 'price_monthly', 'attributes', 'created_at', 'gone_at')`;
 
 const writeListed = `
@@ -148,7 +148,7 @@ const writeListed = `
       (select coalesce(jsonb_object_agg(now.key, jsonb_build_object('from', was.value, 'to', now.value)), '{}')
        from jsonb_each(to_jsonb(written)) now
        join jsonb_each(to_jsonb(before)) was on was.key = now.key and was.value is distinct from now.value
-       where now.key in ${watchedColumns}) as changes
+       where now.key in ${watchedColumns} or (now.key = 'last_seen_at' and before.gone_at is not null)) as changes
     from written left join before on before.id = written.id
   ),
   event as (

@@ -63,11 +63,11 @@ function scheduleOptions(definition: ScheduleDefinition) {
   const options = {
     scheduleId: definition.id,
     spec: {
-      calendars: [{ minute: minutesOf(definition), hour: definition.at.hour, comment: definition.note }],
+      calendars: [calendarOf(definition)],
     },
     action: {
       type: 'startWorkflow',
-      workflowType: 'launch',
+      workflowType: definition.launcher ?? 'launch',
       workflowId: `launch:${definition.launch.workflowId}`,
       taskQueue: taskQueues.billing,
       args: [definition.launch],
@@ -83,6 +83,16 @@ function scheduleOptions(definition: ScheduleDefinition) {
     spec: { calendars: [...options.spec.calendars] },
     action: { ...options.action, args: [definition.launch], memo: { definition: fingerprint } },
   } satisfies ScheduleOptions;
+}
+
+function calendarOf(definition: ScheduleDefinition) {
+  const { hour, dayOfMonth } = definition.at;
+  return {
+    minute: minutesOf(definition),
+    hour,
+    ...(dayOfMonth === undefined ? {} : { dayOfMonth }),
+    comment: definition.note,
+  };
 }
 
 /** Temporal takes one or a list; the list as its own, to be changed by nobody. */

@@ -1,4 +1,6 @@
 import type { SyncSpeed } from '../domain/resourceKind.ts';
+import type { MeteredDays } from '../services/meterDays.ts';
+import type { DayRange } from '../services/meteredDays.ts';
 
 /** Inputs and results of every workflow: plain JSON, ids and small summaries; money as decimal strings. */
 
@@ -149,6 +151,17 @@ export interface BandwidthBatch extends MeasureBandwidthResult {
   readonly after: string | null;
 }
 
+export interface MeterUsageInput {
+  /** Days to meter whether they are closed or not, `until` excluded; absent for those that wait. */
+  readonly days?: readonly DayRange[];
+  /** Who asked, for whoever looks at the run; absent where the schedule did. */
+  readonly requestedBy?: string;
+  /** Carried over by continue-as-new; absent on the first run. */
+  readonly carried?: { readonly waiting: readonly DayRange[]; readonly result: MeterUsageResult };
+}
+/** Of all days that were metered. */
+export type MeterUsageResult = MeteredDays;
+
 export interface IngestFocusFileInput {
   readonly fileId: string;
   /** Carried over by continue-as-new; absent on the first run. */
@@ -182,16 +195,57 @@ export interface ScanFocusFolderResult {
   readonly problems: readonly string[];
 }
 
+export interface PushReceivablesInput {
+  /** Carried over by continue-as-new; absent on the first run. */
+  readonly carried?: { readonly result: PushReceivablesResult; readonly tries: number };
+}
+export interface PushReceivablesResult {
+  /** Handed over and acknowledged, or refused, by this run. */
+  readonly acknowledged: number;
+  readonly refused: number;
+  /** All that wait for an operator, of this run or of earlier ones. */
+  readonly failed: number;
+}
+/** What one request to the finance system came to. */
+export interface PushedReceivables {
+  readonly acknowledged: number;
+  readonly refused: number;
+  /** Those of a request that came to nothing; they are tried again. */
+  readonly postponed: number;
+  /** The code of what was in the way. */
+  readonly problem: string | null;
+  /** When the next one is due; null where none waits. */
+  readonly next: string | null;
+  readonly failed: number;
+}
+
+export type LifecycleStep = 'restore' | 'suspended' | 'paused' | 'past_due' | 'end_trials' | 'roll_periods';
+
+export interface SweepLifecycleInput {
+  /** Carried over by continue-as-new; absent on the first run. */
+  readonly carried?: {
+    readonly now: string;
+    readonly step: LifecycleStep;
+    readonly result: SweepLifecycleResult;
+  };
+}
+/** How many deployments, or, where periods are rolled, subscriptions each step changed. */
+export type SweepLifecycleResult = Readonly<Record<LifecycleStep, number>>;
+
 export interface LaunchInput {
   /** The workflow to start, under its own id, so that one of a kind runs at a time whoever starts it. */
   readonly workflow:
     | 'estimateMonth'
     | 'measureSpaces'
     | 'measureBandwidth'
+    | 'meterUsage'
     | 'syncInventory'
     | 'snapshotBalance'
     | 'discoverInvoices'
-    | 'scanFocusFolder';
+    | 'scanFocusFolder'
+    | 'sweepLifecycle'
+    | 'pushReceivables'
+    | 'rollUpPeriod';
   readonly workflowId: string;
   readonly taskQueue: string;
   readonly summary: string;
@@ -199,10 +253,13 @@ export interface LaunchInput {
     | EstimateMonthInput
     | MeasureSpacesInput
     | MeasureBandwidthInput
+    | MeterUsageInput
     | SyncInventoryInput
     | SnapshotBalanceInput
     | DiscoverInvoicesInput
-    | ScanFocusFolderInput;
+    | ScanFocusFolderInput
+    | SweepLifecycleInput
+    | PushReceivablesInput;
   /** Minutes after which a run that hangs is ended, so that it doesn't hold up the ones after it; absent for no limit. */
   readonly timeoutMinutes?: number;
 }

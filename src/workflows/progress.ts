@@ -7,6 +7,11 @@ export function enterPhase(phase: string, details: string): void {
   setCurrentDetails(details);
 }
 
+/** What was wrong is mended. */
+export function clearProblem(): void {
+  upsertSearchAttributes([{ key: searchAttributes.problem, value: null }]);
+}
+
 /** Names what is wrong, by its code, so that a filter finds the workflow. */
 export function reportProblem(code: string, details: string): void {
   upsertSearchAttributes([{ key: searchAttributes.problem, value: code }]);

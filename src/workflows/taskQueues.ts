@@ -6,6 +6,7 @@ export const taskQueues = {
   syncFull: 'cloud-sync-full',
   syncSlow: 'cloud-sync-slow',
   billing: 'cloud-billing',
+  metering: 'metering',
 } as const;
 export type TaskQueue = (typeof taskQueues)[keyof typeof taskQueues];
 export const allTaskQueues: readonly TaskQueue[] = Object.values(taskQueues);

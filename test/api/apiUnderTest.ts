@@ -11,6 +11,14 @@ import { startOrm } from '../../src/orm.ts';
 
 export const secret = 'a secret of this test run alone, which has more than 64 bytes of text in it';
 
+/** Settings without which no PDF file is made. */
+export const testIssuer = {
+  INVOICE_ISSUER_NAME: 'Arcadia Cloud Pty Ltd',
+  INVOICE_ISSUER_ABN: '51824753556',
+  INVOICE_ISSUER_ADDRESS: '1 George Street\\nSydney NSW 2000',
+  INVOICE_ISSUER_EMAIL: 'billing@arcadia.example',
+};
+
 /** A port on which nothing listens: what needs it fails at once. */
 export const deadDatabase = 'postgres://nobody:nothing@127.0.0.1:1/nowhere';
 

@@ -95,6 +95,13 @@ const badQueries: readonly (readonly [path: string, ...pointers: string[]])[] = 
   ['/api/v1/processes?state=sleeping', '/query/state'],
   ['/api/v1/processes?limit=51', '/query/limit'],
   ['/api/v1/schedules?limit=1', '/query/limit'],
+  ['/api/v1/deployments?state=sleeping', '/query/state'],
+  ['/api/v1/deployments?tenant=', '/query/tenant'],
+  [`/api/v1/deployments?slug=${'a'.repeat(64)}`, '/query/slug'],
+  [`/api/v1/deployments?cursor=${cursorOf(['inventory', zero])}`, '/query/cursor'],
+  ['/api/v1/deployments/shop', '/path/id'],
+  ['/api/v1/tenants/%00/billing-profile', '/path/id'],
+  [`/api/v1/tenants/${'a'.repeat(201)}/billing-profile`, '/path/id'],
   ['/api/docs/package.json', '/path/file'],
   ['/api/docs/..%2fpackage.json', '/path/file'],
   ['/api/health?verbose=1', '/query/verbose'],
@@ -135,6 +142,14 @@ const put = (body: unknown, headers?: Record<string, string>): CallOptions => ({
 const post = (body: unknown): CallOptions => ({ method: 'POST', body });
 const reason = 'because';
 const nested = `{"tenant_id":${'['.repeat(30_000)}${']'.repeat(30_000)},"reason":"x"}`;
+
+const deployments = '/api/v1/deployments';
+const transition = `${deployments}/${zero}/transition`;
+const subscribe = `${deployments}/${zero}/subscribe`;
+const resources = `${deployments}/${zero}/resources`;
+const profile = '/api/v1/tenants/tenant-a/billing-profile';
+const patch = (body: unknown): CallOptions => ({ method: 'PATCH', body });
+const remove: CallOptions = { method: 'DELETE' };
 
 const badBodies: readonly (readonly [name: string, path: string, CallOptions, ...pointers: string[]])[] = [
   ['an empty object', project, put({}), '/body/tenant_id', '/body/reason'],
@@ -209,7 +224,103 @@ const badBodies: readonly (readonly [name: string, path: string, CallOptions, ..
   ],
   ['two months', backfill, post({ start: '2026-04-01T00:00:00Z', end: '2026-06-01T00:00:00Z' }), '/body/end'],
   ['a pause without a reason', '/api/v1/schedules/balance/pause', post({}), '/body/reason'],
+  ['a deployment without a slug', deployments, post({ tenant_id: 'a' }), '/body/slug'],
+  ...['', '-a', 'a-', 'A', 'a_b', 'a b', 'ä', 'a.b', 'a'.repeat(64), 1, null].map(
+    (slug) =>
+      [
+        `a deployment with the slug ${JSON.stringify(slug)}`,
+        deployments,
+        post({ tenant_id: 'a', slug }),
+        '/body/slug',
+      ] as const,
+  ),
+  [
+    'a deployment that is paused from the start',
+    deployments,
+    post({ tenant_id: 'a', slug: 'a', state: 'paused' }),
+    '/body/state',
+  ],
+  [
+    'a template version that is a text',
+    deployments,
+    post({ tenant_id: 'a', slug: 'a', template_version: '1' }),
+    '/body/template_version',
+  ],
+  ['a change of nothing', `${deployments}/${zero}`, patch({}), '/body'],
+  ['a change of nothing but a reason', `${deployments}/${zero}`, patch({ reason }), '/body'],
+  ['a new slug', `${deployments}/${zero}`, patch({ slug: 'b' }), '/body/slug', '/body'],
+  [
+    'a flag that is a text',
+    `${deployments}/${zero}`,
+    patch({ billing_action_suspended: 'yes' }),
+    '/body/billing_action_suspended',
+  ],
+  ['a transition to nowhere', transition, post({}), '/body/to'],
+  ['a transition to a state that there is none of', transition, post({ to: 'sleeping' }), '/body/to'],
+  ['a transition to a state in capitals', transition, post({ to: 'PAUSED' }), '/body/to'],
+  ['a subscription without a plan', subscribe, post({}), '/body/plan_code'],
+  ['addons that are no list', subscribe, post({ plan_code: 'a', addons: 'storage_50gb' }), '/body/addons'],
+  [
+    'addons by the dozen dozens',
+    subscribe,
+    post({ plan_code: 'a', addons: Array.from({ length: 51 }, () => 'a') }),
+    '/body/addons',
+  ],
+  ...['2026-02-30', '2026-5-1', '20260501', '2026-05-01T00:00:00Z', '0000-01-01', 20260501].map(
+    (day) =>
+      [
+        `a first day ${JSON.stringify(day)}`,
+        subscribe,
+        post({ plan_code: 'a', starts_on: day }),
+        '/body/starts_on',
+      ] as const,
+  ),
+  [
+    'a trial that ends on a day without a time',
+    subscribe,
+    post({ plan_code: 'a', trial_ends_at: '2026-05-01' }),
+    '/body/trial_ends_at',
+  ],
+  ['a change to no plan', `${deployments}/${zero}/change-plan`, post({ plan_code: '' }), '/body/plan_code'],
+  ['an addon without a code', `${deployments}/${zero}/addons`, post({}), '/body/code'],
+  ['an addon by a name', `${deployments}/${zero}/addons/storage_50gb`, remove, '/path/addon_id'],
+  [
+    'a last day that is none',
+    `${deployments}/${zero}/addons/${zero}?ends_on=tomorrow`,
+    remove,
+    '/query/ends_on',
+  ],
+  ['a resource without an id', resources, post({}), '/body/resource_id'],
+  [
+    'a membership by days',
+    resources,
+    post({ resource_id: zero, from: '2026-04-01', to: '2026-05-01' }),
+    '/body/from',
+    '/body/to',
+  ],
+  ['a moment without a zone', `${resources}/${zero}?to=2026-04-01T00:00:00`, remove, '/query/to'],
+  ['a country in full', profile, put({ country: 'Australia' }), '/body/country'],
+  ['a country that there is none of', profile, put({ country: 'XQ' }), '/body/country'],
+  ['a country in small letters', profile, put({ country: 'au' }), '/body/country'],
+  ['a currency that there is none of', profile, put({ currency: 'AUX' }), '/body/currency'],
+  ['an e-mail address without a host', profile, put({ email: 'billing' }), '/body/email'],
+  ['a name of 301 characters', profile, put({ legal_name: 'a'.repeat(301) }), '/body/legal_name'],
   ['a schedule with NUL', '/api/v1/schedules/%00/trigger', { method: 'POST' }, '/path/id'],
+  ['a quote without a plan', '/api/v1/quote', post({}), '/body/plan_code'],
+  [
+    'a quote of a kind that is not metered, and of less than nothing',
+    '/api/v1/quote',
+    post({ plan_code: 'a', projected_usage: { droplets: 1, dns_zones: -1, llm_tokens: '1e3' } }),
+    '/body/projected_usage/droplets',
+    '/body/projected_usage/dns_zones',
+    '/body/projected_usage/llm_tokens',
+  ],
+  [
+    'a quote from a day that is not in the calendar',
+    '/api/v1/quote',
+    post({ plan_code: 'a', starts_on: '2026-02-30' }),
+    '/body/starts_on',
+  ],
   [
     'a key with a blank',
     project,
@@ -288,12 +399,13 @@ describe('a bad body', () => {
         else controller.enqueue(chunk);
       },
     });
-    const outcome = await fetch(`${api.address}${fill(project)}`, {
+    const request: RequestInit & { duplex: 'half' } = {
       method: 'PUT',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: endless,
       duplex: 'half',
-    }).then(
+    };
+    const outcome = await fetch(`${api.address}${fill(project)}`, request).then(
       (response) => response.status,
       () => 'connection closed',
     );

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { createRouter } from '../../src/api/app.ts';
 import { buildOpenApiDocument } from '../../src/api/openapi.ts';
 import { createLog } from '../../src/logging.ts';
+import { startLlmUsageWriter } from '../../src/services/llmUsageWriter.ts';
 import { type ApiUnderTest, startApi } from './apiUnderTest.ts';
 
 let api: ApiUnderTest;
@@ -43,6 +44,7 @@ describe('the OpenAPI document', () => {
         config: api.config,
         log: createLog('silent'),
         clock: () => new Date(),
+        llmUsage: startLlmUsageWriter(api.orm),
       },
       (_ctx, next) => next(),
     );

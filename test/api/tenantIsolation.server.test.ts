@@ -1,8 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { routes } from '../../src/api/routes.ts';
+import { attachAddon } from '../../src/services/attachAddon.ts';
+import { attachResource } from '../../src/services/attachResource.ts';
+import {
+  defaultBillingProfile,
+  putBillingProfile,
+  readBillingProfile,
+} from '../../src/services/billingProfile.ts';
+import { changePlan } from '../../src/services/changePlan.ts';
+import { createDeployment } from '../../src/services/createDeployment.ts';
+import { detachAddon } from '../../src/services/detachAddon.ts';
+import { findDeployment } from '../../src/services/findDeployment.ts';
 import { listAudit } from '../../src/services/listAudit.ts';
 import { listCostLines } from '../../src/services/listCostLines.ts';
+import { listDeploymentEvents, listDeployments } from '../../src/services/listDeployments.ts';
 import {
   findResource,
   listInventory,
@@ -12,17 +24,24 @@ import {
 } from '../../src/services/listInventory.ts';
 import { listInvoices } from '../../src/services/listInvoices.ts';
 import { readBalanceTrend, readLatestBalance } from '../../src/services/readBalance.ts';
+import { readSubscription } from '../../src/services/readSubscription.ts';
 import { recordAudit } from '../../src/services/recordAudit.ts';
+import { setDeploymentState } from '../../src/services/setDeploymentState.ts';
+import { subscribeDeployment } from '../../src/services/subscribeDeployment.ts';
+import { transitionDeployment } from '../../src/services/transitionDeployment.ts';
+import { updateDeployment } from '../../src/services/updateDeployment.ts';
 import { forSession, type Session, systemSession } from '../../src/session.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type ApiUnderTest, itemsOf, startApi, tokenFor } from './apiUnderTest.ts';
 import { type SeededTenant, seeder } from './seed.ts';
+import { revenueSeeder, type SeededSubscriber } from './seedRevenue.ts';
 
 let database: TestDatabase;
 let api: ApiUnderTest;
 let mine: SeededTenant;
 let theirs: SeededTenant;
 let invoiceUuid: string;
+let theirSubscriber: SeededSubscriber;
 
 const me: Session = { role: 'tenant', tenantId: 'tenant-a', subject: 'test-tenant' };
 const myToken = tokenFor('tenant');
@@ -35,6 +54,11 @@ beforeAll(async () => {
   theirs = await seed.tenant('tenant-b', 'FOREIGN');
   await seed.tenant(null, 'FOREIGN nobody');
   ({ invoiceUuid } = await seed.invoice('2026-04-01', [['86.92', 'shared']]));
+  const revenue = revenueSeeder(api.orm);
+  const catalog = await revenue.catalog();
+  await revenue.operations(catalog);
+  await revenue.subscriber('tenant-a', 'ours', catalog);
+  theirSubscriber = await revenue.subscriber('tenant-b', 'FOREIGN', catalog);
   await seed.balance('2026-04-15T11:07:00Z', '12.5');
   await seed.listing('droplet', 'fresh');
   await recordAudit(forSession(api.orm, systemSession), systemSession, {
@@ -49,7 +73,14 @@ afterAll(async () => {
   await database.drop();
 });
 
-const foreignIds = () => [theirs.projectId, theirs.droplet, theirs.deployed, theirs.gone];
+const foreignIds = () => [
+  theirs.projectId,
+  theirs.droplet,
+  theirs.deployed,
+  theirs.gone,
+  ...Object.values(theirSubscriber),
+  'tenant-b',
+];
 
 /** Every path of the API, with the other tenant's ids wherever a path takes one. */
 function pathsWithForeignIds(): { method: string; path: string; isPublic: boolean }[] {
@@ -58,7 +89,7 @@ function pathsWithForeignIds(): { method: string; path: string; isPublic: boolea
     const variants = route.path.includes(':') ? [...ids, invoiceUuid] : [''];
     return variants.map((id) => ({
       method: route.method.toUpperCase(),
-      path: route.path.replace(/:\w+/, id),
+      path: route.path.replaceAll(/:\w+/g, id),
       isPublic: route.access === 'public',
     }));
   });
@@ -192,9 +223,30 @@ describe("with the API's own conditions switched off, row level security alone",
     );
     expect(tables.filter((table) => table.has_tenant).map((table) => table.name)).toEqual([
       'audit_log',
+      'billing_profiles',
+      'cloud_deployment_events',
+      'cloud_deployments',
       'cloud_projects',
       'cloud_resources',
+      'credit_notes',
+      'idempotency_keys',
+      'invoice_adjustments',
+      'late_usage',
+      'llm_usage_events',
+      'manual_usage',
+      'metered_usage',
+      'payments',
+      'receivables',
+      'rollup_worklist',
+      'subscription_addons',
+      'subscription_pauses',
+      'subscription_versions',
+      'subscriptions',
+      'tenant_invoice_inputs',
+      'tenant_invoice_lines',
+      'tenant_invoices',
     ]);
+    const catalog = ['addons', 'plan_items', 'plan_versions', 'plans', 'resource_prices', 'tax_rates'];
     const withoutPolicies = [
       'cloud_cost_line_stage',
       'cloud_invoice_item_stage',
@@ -203,6 +255,7 @@ describe("with the API's own conditions switched off, row level security alone",
     ];
     for (const { name, has_tenant: hasTenant } of tables) {
       if (withoutPolicies.includes(name)) continue;
+      if (catalog.includes(name)) continue;
       if (hasTenant) {
         const foreign = await em.execute<object[]>(
           `select 1 from ${name} where tenant_id is distinct from 'tenant-a'`,
@@ -213,6 +266,87 @@ describe("with the API's own conditions switched off, row level security alone",
         expect([name, rows.length]).toEqual([name, 0]);
       }
     }
+  });
+
+  it.each([
+    'billing_profiles',
+    'cloud_deployment_events',
+    'cloud_deployments',
+    'credit_notes',
+    'invoice_adjustments',
+    'llm_usage_events',
+    'manual_usage',
+    'metered_usage',
+    'payments',
+    'subscription_addons',
+    'subscription_pauses',
+    'subscription_versions',
+    'subscriptions',
+    'tenant_invoice_lines',
+    'tenant_invoices',
+  ])('shows a tenant its own rows of %s, of which the other tenant has as many', async (name) => {
+    const counted = `select count(*)::int as rows, count(distinct tenant_id)::int as tenants from ${name}`;
+    const [own] = await forSession(api.orm, me).execute<object[]>(counted);
+    const [all] = await forSession(api.orm, systemSession).execute<{ rows: number }[]>(counted);
+    expect(all).toMatchObject({ tenants: 2 });
+    expect(own).toEqual({ rows: Number(all?.rows) / 2, tenants: 1 });
+  });
+
+  it('shows the whole catalog to every role, and lets only the platform change it', async () => {
+    for (const role of ['tenant', 'gateway', 'finance', 'platform_viewer'] as const) {
+      const em = () =>
+        forSession(api.orm, { role, tenantId: role === 'tenant' ? 'tenant-a' : '', subject: 'test' });
+      for (const name of ['addons', 'plan_items', 'plan_versions', 'plans', 'resource_prices', 'tax_rates']) {
+        expect([name, await em().execute(`select count(*)::int as rows from ${name}`)]).toEqual([
+          name,
+          [{ rows: 1 }],
+        ]);
+      }
+      const changed = em().execute(`update addons set price_cents = 1 returning code`);
+      await expect(changed).resolves.toEqual([]);
+      await expect(
+        em().execute(`insert into plans (code, name, created_at) values ('mine', 'Mine', now())`),
+      ).rejects.toThrow(/row-level security/);
+    }
+  });
+
+  it('lets a tenant write its own deployments and no foreign one', async () => {
+    const em = () => forSession(api.orm, me);
+    const renamed = await em().execute<object[]>(
+      `update cloud_deployments set display_name = 'mine' returning tenant_id`,
+    );
+    expect(renamed).toEqual([{ tenant_id: 'tenant-a' }]);
+    const foreign = em().execute(
+      `insert into cloud_deployments (tenant_id, slug, display_name, created_at, updated_at)
+       values ('tenant-b', 'mine', 'mine', now(), now())`,
+    );
+    await expect(foreign).rejects.toThrow(/row-level security/);
+    for (const statement of [
+      `update tenant_invoices set paid_cents = 1 returning id`,
+      `update metered_usage set quantity = 0 returning id`,
+      `delete from manual_usage returning id`,
+    ]) {
+      expect(await em().execute<object[]>(statement)).toEqual([]);
+    }
+  });
+
+  it('lets the gateway add LLM usage, see deployments and currencies, and nothing else of a tenant', async () => {
+    const em = () => forSession(api.orm, { role: 'gateway', tenantId: '', subject: 'gateway' });
+    await em().execute(
+      `insert into llm_usage_events (gateway_request_id, tenant_id, claimed_deployment_id, model, tokens, charge, currency,
+         occurred_at, received_at, fingerprint, state)
+       values ('from the gateway', 'tenant-b', 'nowhere', 'm', 1, 0.1, 'AUD', now(), now(), 'f', 'unassigned')`,
+    );
+    const counted = async (name: string) =>
+      (await em().execute<{ rows: number }[]>(`select count(*)::int as rows from ${name}`))[0]?.rows;
+    expect([await counted('llm_usage_events'), await counted('cloud_deployments')]).toEqual([3, 2]);
+    for (const name of ['subscriptions', 'tenant_invoices', 'metered_usage', 'payments']) {
+      expect([name, await counted(name)]).toEqual([name, 0]);
+    }
+    expect(await em().execute<object[]>(`update llm_usage_events set charge = 0 returning id`)).toEqual([]);
+    await forSession(api.orm, systemSession).execute(
+      `delete from llm_usage_events where gateway_request_id = 'from the gateway'`,
+    );
   });
 
   it('hides rows that are there: the service itself sees them', async () => {
@@ -227,6 +361,13 @@ describe("with the API's own conditions switched off, row level security alone",
       'cloud_resource_events',
       'cloud_resource_memberships',
       'cloud_resource_names',
+      'late_usage',
+      'metered_days',
+      'period_ledger',
+      'plan_migrations',
+      'receivables',
+      'rollup_worklist',
+      'tenant_invoice_inputs',
     ]) {
       expect([name, (await em.execute<object[]>(`select 1 from ${name} limit 1`)).length]).toEqual([name, 1]);
     }
@@ -261,6 +402,97 @@ describe("with the API's own conditions switched off, row level security alone",
   it('shows nothing where no session was set', async () => {
     const rows = await api.orm.em.getConnection().execute<object[]>('select 1 from cloud_resources');
     expect(rows).toEqual([]);
+  });
+});
+
+describe("another tenant's deployment", () => {
+  const everything = { limit: 200 };
+  const states = () =>
+    forSession(api.orm, systemSession).execute<object[]>(
+      `select to_jsonb(deployment) as deployment, to_jsonb(subscription) as subscription,
+         (select jsonb_agg(version) from subscription_versions version where version.subscription_id = subscription.id) as versions,
+         (select jsonb_agg(addon) from subscription_addons addon where addon.subscription_id = subscription.id) as addons,
+         (select to_jsonb(profile) from billing_profiles profile where profile.tenant_id = deployment.tenant_id) as profile,
+         (select count(*) from cloud_deployment_events event where event.deployment_id = deployment.id) as events
+       from cloud_deployments deployment join subscriptions subscription on subscription.deployment_id = deployment.id
+       where deployment.tenant_id = 'tenant-b'`,
+    );
+
+  it('is a 404 on every route, as one that is not there, and stays as it is', async () => {
+    const before = await states();
+    const { deployment, subscriptionAddon } = theirSubscriber;
+    const nobody = '00000000-0000-4000-8000-000000000000';
+    const calls: [method: string, path: string, body?: object][] = [
+      ['GET', ''],
+      ['PATCH', '', { display_name: 'taken' }],
+      ['POST', '/transition', { to: 'paused' }],
+      ['POST', '/subscribe', { plan_code: 'seeded' }],
+      ['POST', '/change-plan', { plan_code: 'seeded' }],
+      ['POST', '/addons', { code: 'seeded_50gb' }],
+      ['DELETE', `/addons/${subscriptionAddon}`],
+    ];
+    for (const [method, path, body] of calls) {
+      const ask = (id: string) =>
+        api.call(`/api/v1/deployments/${id}${path}`, {
+          method,
+          token: myToken,
+          ...(body === undefined ? {} : { body }),
+        });
+      const [foreign, missing] = [await ask(deployment), await ask(nobody)];
+      expect([method, path, foreign.status]).toEqual([method, path, 404]);
+      expect({ ...foreign.json, request_id: '' }).toEqual({ ...missing.json, request_id: '' });
+    }
+    for (const method of ['GET', 'PUT']) {
+      const answer = await api.call('/api/v1/tenants/tenant-b/billing-profile', {
+        method,
+        token: myToken,
+        ...(method === 'GET' ? {} : { body: { legal_name: 'taken' } }),
+      });
+      expect(answer.status).toBe(404);
+    }
+    expect(await states()).toEqual(before);
+  });
+
+  it('is as little there where the conditions of our own are switched off', async () => {
+    const before = await states();
+    const { deployment, subscriptionAddon } = theirSubscriber;
+    const em = () => forSession(api.orm, me);
+    // Of a tenant the services add its id to what they look for; as the system they add nothing.
+    const request = { actor: systemSession, now: new Date() };
+    const listed = await listDeployments(em(), {}, everything);
+    expect(new Set(listed.map((row) => row.tenantId))).toEqual(new Set(['tenant-a']));
+    expect(await findDeployment(em(), deployment, systemSession)).toBeNull();
+    expect(await listDeploymentEvents(em(), deployment, 100)).toEqual([]);
+    expect(await readSubscription(em(), deployment)).toBeNull();
+    expect(await readBillingProfile(em(), 'tenant-b')).toMatchObject({ legalName: null, updatedAt: null });
+    expect(await updateDeployment(em(), deployment, { displayName: 'taken' }, request)).toBeNull();
+    expect(await transitionDeployment(em(), deployment, 'cancelled', request)).toBe(false);
+    const terms = { planCode: 'seeded', addons: [] };
+    expect(await subscribeDeployment(em(), deployment, terms, request)).toBe(false);
+    expect(await changePlan(em(), deployment, terms, request)).toBe(false);
+    expect(await attachAddon(em(), deployment, { code: 'seeded_50gb' }, request)).toBeNull();
+    expect(await detachAddon(em(), deployment, subscriptionAddon, {}, request)).toBeNull();
+    const state = { deployments: [{ id: deployment, from: 'active' as const }], to: 'paused' as const };
+    expect(await setDeploymentState(em(), { ...state, at: new Date(), actor: me })).toBe(0);
+    const created = createDeployment(em(), { tenantId: 'tenant-b', slug: 'taken' }, request);
+    await expect(created).rejects.toThrow(/row-level security/);
+    const put = putBillingProfile(em(), 'tenant-b', defaultBillingProfile, request);
+    await expect(put).rejects.toThrow(/row-level security/);
+    expect(await states()).toEqual(before);
+  });
+
+  it('gets no resource from a tenant, nor does its own', async () => {
+    const [own] = await listDeployments(forSession(api.orm, me), {}, everything);
+    for (const deployment of [own?.id ?? '', theirSubscriber.deployment]) {
+      const attached = attachResource(
+        forSession(api.orm, me),
+        deployment,
+        { resourceId: mine.droplet },
+        { actor: systemSession, now: new Date() },
+      );
+      if (deployment === own?.id) await expect(attached).rejects.toThrow(/row-level security/);
+      else expect(await attached).toBeNull();
+    }
   });
 });
 

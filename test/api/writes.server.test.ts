@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { forgetOldKeys } from '../../src/api/idempotency.ts';
+import { forSession } from '../../src/session.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type ApiUnderTest, type CallOptions, itemsOf, startApi, tokenFor } from './apiUnderTest.ts';
 import { type SeededTenant, seeder } from './seed.ts';
@@ -138,6 +139,27 @@ describe('Idempotency-Key', () => {
       null,
     ]);
     expect(await audits(projectId)).toHaveLength(2);
+  });
+
+  it('is counted for each tenant: two may name a subject alike', async () => {
+    const create = (tenantId: string) =>
+      api.call('/api/v1/deployments', {
+        method: 'POST',
+        token: tokenFor('tenant', { sub: 'user-1', tenant_id: tenantId }),
+        body: { slug: 'shop' },
+        headers: { 'idempotency-key': 'k-tenant' },
+      });
+    const answers = [await create('one'), await create('two'), await create('one')];
+    expect(answers.map((answer) => [answer.status, answer.json['tenant_id']])).toEqual([
+      [201, 'one'],
+      [201, 'two'],
+      [201, 'one'],
+    ]);
+    expect(answers.map((answer) => answer.headers.get('idempotency-replayed'))).toEqual([null, null, 'true']);
+    const kept = await forSession(api.orm, { role: 'tenant', tenantId: 'two', subject: 'user-1' }).execute(
+      'select tenant_id, key from idempotency_keys',
+    );
+    expect(kept).toEqual([{ tenant_id: 'two', key: 'k-tenant' }]);
   });
 
   it('keeps a refusal of the handler, but neither invalid input nor a fault on our side', async () => {

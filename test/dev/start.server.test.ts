@@ -24,6 +24,7 @@ const portVariables = [
   'TEMPORAL_PORT',
   'TEMPORAL_UI_PORT',
   'SIMULATOR_PORT',
+  'FINANCE_PORT',
 ] as const;
 const STOPPED_WITHIN_MS = 60_000;
 
@@ -31,12 +32,24 @@ const golden = z.object({
   discovery: z.object({ invoices: z.int() }),
   ingest: z.object({ lines: z.int(), total_usd: z.string(), matched: z.int() }),
   focus: z.array(z.json()),
+  pilot_margin: z.object({ total_cents: z.int() }),
+  rollup_studio_storage: z.object({
+    subtotal: z.int(),
+    tax: z.int(),
+    total: z.int(),
+    addon_description: z.string(),
+    lines: z.record(z.string(), z.int()),
+  }),
 });
+/** The pilot's May has 31 days; dev/golden/digitalocean/README.md. */
+const pilotMayCents = 7955;
 const secretsFile = z.object({
   jwtSecret: z.string(),
   ownerPassword: z.string(),
   appPassword: z.string(),
   simulatorToken: z.string(),
+  financeWebhookSecret: z.string(),
+  gatewayWebhookSecret: z.string(),
 });
 const invoiceList = z.object({ invoices: z.array(z.object({ invoice_uuid: z.string() })) });
 const runRecord = z.object({ pid: z.int(), startedAt: z.string() });
@@ -110,9 +123,9 @@ async function freePorts(): Promise<Record<string, string>> {
   return ports;
 }
 
-/** PostgreSQL, Temporal, the simulator, the worker and the API ran, and none of them does any more. */
+/** PostgreSQL, Temporal, both simulators, the worker and the API ran, and none of them does any more. */
 async function expectNothingLeftBehind(run: Run): Promise<void> {
-  expect(run.programs).toHaveLength(5);
+  expect(run.programs).toHaveLength(6);
   const alive = run.programs.filter(({ pid, startedAt }) => processStartTime(pid) === startedAt);
   expect(alive).toEqual([]);
   expect(await readdir(path.join(dataFolder, 'run'))).toEqual([]);
@@ -202,7 +215,7 @@ describe('npm start', () => {
   let first: Run;
 
   beforeAll(async () => {
-    const { discovery, ingest, focus } = golden.parse(
+    const { discovery, ingest, focus, pilot_margin, rollup_studio_storage } = golden.parse(
       JSON.parse(await readFile(path.join(root, 'dev', 'golden', 'cases.json'), 'utf8')),
     );
     expected = {
@@ -211,6 +224,43 @@ describe('npm start', () => {
       held: 0,
       april: { lines: ingest.lines, total: ingest.total_usd, matched: ingest.matched },
       focus,
+      // And every month that has ended since, however many those are by now.
+      months: expect.arrayContaining([
+        { period: '2026-04-01', totals: { 'dashboard-pilot': pilot_margin.total_cents } },
+        { period: '2026-05-01', totals: { 'dashboard-pilot': pilotMayCents } },
+        {
+          period: '2026-06-01',
+          totals: {
+            'dashboard-pilot': pilot_margin.total_cents,
+            'studio-pilot': rollup_studio_storage.total,
+          },
+        },
+      ]),
+      golden_invoice: expect.objectContaining({
+        number: 'INV-000004',
+        tenant_id: 'studio-pilot',
+        period: '2026-06-01',
+        status: 'issued',
+        lines: [
+          expect.objectContaining({
+            type: 'plan_base',
+            amount_cents: rollup_studio_storage.lines['plan_base'],
+          }),
+          {
+            type: 'addon',
+            description: rollup_studio_storage.addon_description,
+            amount_cents: rollup_studio_storage.lines['addon'],
+          },
+          expect.objectContaining({
+            type: 'overage',
+            amount_cents: rollup_studio_storage.lines['overage.droplet_hours'],
+          }),
+          expect.objectContaining({ type: 'tax', amount_cents: rollup_studio_storage.tax }),
+        ],
+        subtotal_cents: rollup_studio_storage.subtotal,
+        tax_cents: rollup_studio_storage.tax,
+        total_cents: rollup_studio_storage.total,
+      }),
     };
     ports = await freePorts();
     first = await start({ ports });
@@ -225,10 +275,10 @@ describe('npm start', () => {
     await expectNothingLeftBehind(first);
   });
 
-  it('finds the same the next time, and ingests nothing twice', async () => {
+  it('finds the same the next time, and ingests and invoices nothing twice', async () => {
     const second = await start({ ports });
     expect(failureOf(second)).toBeUndefined();
-    expect(lastLine(second.output)).toEqual(expected);
+    expect(lastLine(second.output)).toEqual(lastLine(first.output));
     await expectNothingLeftBehind(second);
     const oneEach = Array(expected.invoices + expected.focus.length).fill(1);
     expect(runsOfIngests()).toEqual(oneEach);
@@ -268,7 +318,7 @@ describe('npm start', () => {
     expect(files).toEqual(
       expect.arrayContaining([
         'temporal.db',
-        ...['api', 'worker', 'simulator', 'postgres', 'temporal'].flatMap((name) => [
+        ...['api', 'worker', 'simulator', 'finance', 'postgres', 'temporal'].flatMap((name) => [
           `logs/${name}.log`,
           `logs/${name}.previous.log`,
         ]),

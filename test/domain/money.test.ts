@@ -2,11 +2,16 @@ import { describe, expect, it } from '@jest/globals';
 import { Decimal as GlobalDecimal } from 'decimal.js';
 import fc from 'fast-check';
 import {
+  AmountTooLarge,
+  addCents,
   Decimal,
   InvalidAmount,
   parseDecimal,
+  roundHalfUpToCents,
+  safeCents,
   sameToTheCent,
   sum,
+  sumCents,
   toAmountText,
 } from '../../src/domain/money.ts';
 
@@ -151,5 +156,50 @@ describe('sameToTheCent', () => {
   ])('of %s and %s is %s, each rounded once, half away from zero', (left, right, expected) => {
     expect(sameToTheCent(parseDecimal(left), parseDecimal(right))).toBe(expected);
     expect(sameToTheCent(parseDecimal(right), parseDecimal(left))).toBe(expected);
+  });
+});
+
+describe('whole cents', () => {
+  it.each([
+    ['2.5', 3],
+    ['2.4999999999999999999', 2],
+    ['-2.5', -3],
+    ['-2.4', -2],
+    ['-0.4', 0],
+    ['0', 0],
+    ['9007199254740991.4', 9007199254740991],
+    ['-9007199254740991', -9007199254740991],
+  ])('of %s are %i: half up, away from zero', (amount, cents) => {
+    expect(roundHalfUpToCents(parseDecimal(amount))).toBe(cents);
+  });
+
+  it.each(['9007199254740991.5', '-9007199254740992', '1000000000000000000000000000000'])(
+    'are refused beyond what a number holds exactly: %s',
+    (amount) => {
+      const cents = parseDecimal(amount).toDecimalPlaces(0).toFixed();
+      expect(() => roundHalfUpToCents(parseDecimal(amount))).toThrow(AmountTooLarge);
+      expect(() => safeCents(cents)).toThrow(
+        expect.objectContaining({
+          code: 'amount_too_large',
+          message: `${cents} cents are more than can be billed: at most 9007199254740991`,
+          context: { value: cents },
+        }),
+      );
+    },
+  );
+
+  it('are read from the text of a bigint column, without a negative zero', () => {
+    expect(['0', '-0', '-12', '9007199254740991'].map(safeCents)).toEqual([0, 0, -12, 9007199254740991]);
+    expect(() => safeCents('12.5')).toThrow(AmountTooLarge);
+  });
+
+  it('add up, and never beyond what is exact', () => {
+    expect(sumCents([])).toBe(0);
+    expect(sumCents([3, -5, 10])).toBe(8);
+    expect(addCents(Number.MAX_SAFE_INTEGER, -1)).toBe(Number.MAX_SAFE_INTEGER - 1);
+    expect(() => addCents(Number.MAX_SAFE_INTEGER, 2)).toThrow(
+      '9007199254740993 cents are more than can be billed',
+    );
+    expect(() => sumCents([-Number.MAX_SAFE_INTEGER, -1])).toThrow(AmountTooLarge);
   });
 });

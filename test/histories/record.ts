@@ -36,7 +36,9 @@ async function recordHistories(): Promise<void> {
 }
 
 async function runEach(simulator: Simulator, client: Client): Promise<void> {
-  const launches = schedulesFor('digitalocean').map((schedule) => schedule.launch);
+  const launches = schedulesFor('digitalocean')
+    .filter((schedule) => schedule.launcher === undefined)
+    .map((schedule) => schedule.launch);
   for (const launch of launches) {
     await run('launch', { workflowId: `launch:${launch.workflowId}`, args: [launch] });
     await client.workflow.getHandle(launch.workflowId).result();
@@ -49,6 +51,12 @@ async function runEach(simulator: Simulator, client: Client): Promise<void> {
   await save('syncInventory-slow-apps-and-networks', workflowIds.syncInventory('slow'));
   await save('estimateMonth', workflowIds.estimateMonth());
   await save('measureBandwidth', workflowIds.measureBandwidth());
+  await save('meterUsage', workflowIds.meterUsage());
+  await run('meterUsage', {
+    workflowId: workflowIds.meterUsage(),
+    args: [{ days: [{ from: '2026-04-01', until: '2026-04-20' }] }],
+  });
+  await save('meterUsage-days', workflowIds.meterUsage());
   await save('discoverInvoices', workflowIds.discoverInvoices());
   const newest = invoiceOf(simulator.state.account, '2026-04');
   await save('ingestInvoice', workflowIds.ingestInvoice('digitalocean', newest.uuid));

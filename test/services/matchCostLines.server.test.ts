@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import type { ResourceKind } from '../../src/domain/resourceKind.ts';
 import type { ProviderResource } from '../../src/providers/provider.ts';
 import { attributions, type Charge, ingest, openWorld, resource, sync, type World } from './world.ts';
@@ -353,3 +354,109 @@ describe('the matching ladder', () => {
     },
   );
 });
+
+describe('many lines of one invoice', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await openWorld();
+  });
+  afterAll(async () => {
+    await world?.close();
+  });
+
+  it('each belong to the resource that had the name at their time, though all say the same', async () => {
+    const provider = 'one name after the other';
+    await sync(world, { provider, at: '2026-03-01T00:00:00Z', resources: [resource(web)] });
+    const createdAt = new Date('2026-04-10T12:00:00Z');
+    await sync(world, {
+      provider,
+      at: '2026-04-10T00:00:00Z',
+      resources: [resource({ ...web2, createdAt })],
+    });
+    const days = ['05', '09', '10', '20'];
+    const charges = days.map((day) => ({ name: 'web', ...dayOfApril(Number(day)) }));
+    await ingest(world, { provider, invoiceUuid: provider, period: '2026-04-01', charges });
+    expect((await attributions(world, provider)).map((line) => line.resource)).toEqual([
+      '101',
+      '101',
+      '102',
+      '102',
+    ]);
+  });
+
+  it('are each matched as if they stood alone', async () => {
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(listings, charges, async (history, lines) => {
+        run += 1;
+        const [together, alone] = [`together ${run}`, `alone ${run}`];
+        for (const provider of [together, alone]) {
+          for (const listing of history) await sync(world, { ...listing, provider });
+        }
+        const bill = { provider: together, invoiceUuid: together, period: '2026-04-01', charges: lines };
+        await ingest(world, bill);
+        for (const [index, charge] of lines.entries()) {
+          const invoiceUuid = `${alone} ${String(index).padStart(2, '0')}`;
+          await ingest(world, { provider: alone, invoiceUuid, period: '2026-04-01', charges: [charge] });
+        }
+        expect((await attributions(world, together)).map(({ line, ...attribution }) => attribution)).toEqual(
+          (await attributions(world, alone)).map(({ line, ...attribution }) => attribution),
+        );
+      }),
+      { numRuns: 40 },
+    );
+  }, 120_000);
+});
+
+function dayOfApril(day: number): { from: string; to: string } {
+  const at = (date: number) => new Date(Date.UTC(2026, 3, date)).toISOString();
+  return { from: at(day), to: at(day + 1) };
+}
+
+/** Who had which name from when on: in March, and then within April or after it. */
+const listings = fc
+  .array(
+    fc.uniqueArray(
+      fc.record({
+        externalId: fc.constantFrom('101', '102', '103'),
+        name: fc.constantFrom('web', 'WEB', 'db'),
+        createdAt: fc.constantFrom(
+          null,
+          null,
+          new Date('2026-04-08T06:00:00Z'),
+          new Date('2026-05-20T00:00:00Z'),
+        ),
+      }),
+      { selector: (entry) => entry.externalId, maxLength: 3 },
+    ),
+    { minLength: 3, maxLength: 4 },
+  )
+  .map((entries) =>
+    entries.map((resources, index) => ({
+      at: new Date(Date.UTC(2026, 2, 20 + 11 * index)).toISOString(),
+      resources: resources.map(resource),
+    })),
+  );
+
+/** A charge a day, of few names and amounts, so that many say the same; some of them name an id. */
+const charges = fc.uniqueArray(
+  fc
+    .record({
+      day: fc.integer({ min: 1, max: 30 }),
+      name: mostly<string | null>('web', 'Web', 'db', null),
+      kind: mostly<ResourceKind | null>('droplet', 'backup', null),
+      lineClass: mostly<'resource' | 'shared'>('resource', 'shared'),
+      amount: mostly('1.00', '2.50'),
+      id: mostly<string | undefined>(undefined, '101', '999'),
+    })
+    .map(({ day, id, ...charge }) => ({
+      ...charge,
+      ...dayOfApril(day),
+      ...(id === undefined ? {} : { id }),
+    })),
+  { selector: (charge) => charge.from, minLength: 1, maxLength: 12 },
+) satisfies fc.Arbitrary<Charge[]>;
+
+function mostly<Value>(usual: Value, ...others: Value[]): fc.Arbitrary<Value> {
+  return fc.oneof({ arbitrary: fc.constant(usual), weight: 8 }, ...others.map((other) => fc.constant(other)));
+}

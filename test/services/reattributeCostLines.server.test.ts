@@ -82,6 +82,32 @@ describe('re-attribution', () => {
     expect([await attributions(world, provider), await changes(provider)]).toEqual(before);
   });
 
+  it('reaches the lines of however many resources a sync finds', async () => {
+    const provider = 'many at once';
+    const numbers = Array.from({ length: 1_001 }, (_, index) => String(index));
+    await ingest(world, april(provider, ...numbers.map((number) => ({ name: `web-${number}` }))));
+    const resources = numbers.map((number) => droplet(number, `web-${number}`));
+    expect(await sync(world, { provider, at: '2026-05-10T00:00:00Z', resources })).toBe(1_001);
+    const found = await attributions(world, provider);
+    expect(found.filter((line) => line.outcome !== 'matched_by_name')).toEqual([]);
+  });
+
+  it.each(['resource_id', 'provider_resource_id', 'provider_resource_uuid', 'resource_name_lower'])(
+    'can find lines by an index on %s, under row level security',
+    async (column) => {
+      const type = column === 'resource_id' ? 'uuid' : 'text';
+      const plan = await world.em().transactional(async (transaction) => {
+        await transaction.execute(`select set_config('enable_seqscan', 'off', true)`);
+        return transaction.execute<{ 'QUERY PLAN': string }[]>(
+          `explain select 1 from cloud_cost_lines where ${column} = any(array(select nullif('', '')::${type}))`,
+        );
+      });
+      expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toMatch(
+        new RegExp(`Index Cond: \\(${column} = ANY`),
+      );
+    },
+  );
+
   it('forgets nothing that a sync found before it was cut short', async () => {
     const provider = 'cut';
     await ingest(world, april(provider, { name: 'web' }));

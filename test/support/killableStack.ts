@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import pg from 'pg';
+import { workerFlags } from '../../bench/workerFlags.ts';
 import type { Account } from '../../dev/simulator/account.ts';
 import { type Simulator, startSimulator } from '../../dev/simulator/simulator.ts';
 import { connectionUrl, ensureDatabase } from '../../dev/stack/databaseRoles.ts';
@@ -170,7 +171,7 @@ function startWorker(logFile: string, configuration: Readonly<Record<string, str
   return startProgram({
     name: 'worker',
     command: process.execPath,
-    args: [path.join(projectFolder, 'src', 'worker.ts')],
+    args: [...workerFlags, path.join(projectFolder, 'src', 'worker.ts')],
     cwd: projectFolder,
     env: {
       PATH: process.env['PATH'],

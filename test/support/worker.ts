@@ -10,6 +10,7 @@ import {
 import { TranslateFailures } from '../../src/activities/failures.ts';
 import { createActivities } from '../../src/activities/index.ts';
 import { KeepAlive } from '../../src/activities/keepAlive.ts';
+import type { FinanceClient } from '../../src/integrations/financeClient.ts';
 import { startOrm } from '../../src/orm.ts';
 import type { Provider } from '../../src/providers/provider.ts';
 import { forSession, systemSession } from '../../src/session.ts';
@@ -29,6 +30,8 @@ export interface TestWorkerOptions {
   readonly queues?: readonly TaskQueue[];
   /** The folder that is watched for FOCUS files. */
   readonly focusFolder?: string;
+  /** The finance system; none unless given. */
+  readonly finance?: FinanceClient;
 }
 
 export interface TestWorker {
@@ -53,6 +56,7 @@ export async function startTestWorker(options: TestWorkerOptions): Promise<TestW
     pool: await orm.em.getConnection().getNativeClient(),
     providers: new Map(providers.map((provider) => [provider.name, provider])),
     focusFolder: options.focusFolder,
+    finance: options.finance,
   });
   const native = await NativeConnection.connect({ address });
   const bundle = await workflowBundle();

@@ -5,6 +5,7 @@ import { parseEnv } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { workerFlags } from '../../bench/workerFlags.ts';
 import {
   readApiConfig,
   readMigrationConfig,
@@ -177,8 +178,8 @@ describe('the services of compose.yaml', () => {
 
   it('serve every task queue, each by one worker service', () => {
     const queues = servicesWhere((name) => name.startsWith('worker-')).flatMap(([, { command = [] }]) => {
-      expect(command.slice(0, 3)).toEqual(['node', 'src/worker.ts', '--queues']);
-      return command[3]?.split(',');
+      expect(command.slice(0, -1)).toEqual(['node', ...workerFlags, 'src/worker.ts', '--queues']);
+      return command.at(-1)?.split(',');
     });
     expect(queues.sort()).toEqual([...allTaskQueues].sort());
   });
@@ -261,10 +262,13 @@ describe('the files beside compose.yaml', () => {
     },
   );
 
-  it('the image runs as a user without rights, and gets no file that the ignore list leaves out', () => {
+  it('the image runs the worker as a user without rights, and gets no file that the ignore list leaves out', () => {
     const dockerfile = read('Dockerfile');
     expect(dockerfile).toMatch(/^FROM node:24-slim$/m);
     expect(dockerfile).toMatch(/^USER node$/m);
+    expect(dockerfile).toContain(
+      `CMD ${JSON.stringify(['node', ...workerFlags, 'src/worker.ts']).replaceAll(',', ', ')}`,
+    );
     const copied = [...dockerfile.matchAll(/^COPY (.+) \S+$/gm)].flatMap(([, sources = '']) =>
       sources.split(' '),
     );

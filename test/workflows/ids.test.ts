@@ -16,32 +16,46 @@ describe('the names that operators see', () => {
     expect(workflowIds.estimateMonth()).toBe('estimate-month');
     expect(workflowIds.measureSpaces()).toBe('measure-spaces');
     expect(workflowIds.measureBandwidth()).toBe('measure-bandwidth');
+    expect(workflowIds.meterUsage()).toBe('meter-usage');
     expect(workflowIds.discoverInvoices()).toBe('discover-invoices');
     expect(workflowIds.ingestFocusFile('0123456789abcdef0123')).toBe('ingest-focus-file:0123456789abcdef');
     expect(workflowIds.scanFocusFolder()).toBe('scan-focus-folder');
+    expect(workflowIds.sweepLifecycle()).toBe('sweep-lifecycle');
+    expect(workflowIds.pushReceivables()).toBe('push-receivables');
+    expect(workflowIds.rollUpPeriod('2026-04-01')).toBe('roll-up:2026-04-01');
+    expect(workflowIds.rollUpShard('2026-04-01', 3)).toBe('roll-up:2026-04-01:3');
+    expect(workflowIds.issuePeriod('2026-04-01')).toBe('issue:2026-04-01');
     expect(workflowIds.ingestInvoice('digitalocean', 'a-b')).toBe('ingest-invoice:digitalocean:a-b');
   });
 
-  it('serves each speed of the sync by a task queue of its own, and billing by another', () => {
+  it('serves each speed of the sync by a task queue of its own, as it does billing and metering', () => {
     expect(syncQueues).toEqual({
       fast: 'cloud-sync-fast',
       full: 'cloud-sync-full',
       slow: 'cloud-sync-slow',
     });
-    expect(allTaskQueues).toEqual([...Object.values(syncQueues), 'cloud-billing']);
+    expect(allTaskQueues).toEqual([...Object.values(syncQueues), 'cloud-billing', 'metering']);
   });
 
   it('exports each workflow under the name that schedules and the API start', () => {
     expect(Object.keys(workflows).toSorted()).toEqual([
+      'checkPeriod',
       'discoverInvoices',
       'estimateMonth',
       'ingestFocusFile',
       'ingestInvoice',
+      'issuePeriod',
       'launch',
+      'launchRollUp',
       'measureBandwidth',
       'measureSpaces',
+      'meterUsage',
+      'pushReceivables',
+      'rollUpPeriod',
+      'rollUpShard',
       'scanFocusFolder',
       'snapshotBalance',
+      'sweepLifecycle',
       'syncInventory',
     ]);
   });

@@ -1,3 +1,4 @@
+import type { Decimal } from '../../domain/money.ts';
 import type { ProviderCostLine } from '../provider.ts';
 import { InvalidInvoiceDocument } from '../providerErrors.ts';
 import { currency } from './billing.ts';
@@ -29,10 +30,23 @@ export interface InvoiceRows {
   readonly columnAt: (index: number) => string | undefined;
 }
 
+/** Thousands of lines name the same instants, hours and amounts. */
+interface Readers {
+  readonly start: (text: string, place: Place) => Date;
+  readonly end: (text: string, place: Place) => Date;
+  readonly amount: (text: string, place: Place) => Decimal;
+  readonly hours: (text: string, place: Place) => Decimal | null;
+}
+
 export function createInvoiceRows(): InvoiceRows {
   let header: InvoiceHeader | undefined;
   let lineNumber = 0;
-  const readers = { start: remembering(readInstant), end: remembering(readEnd) };
+  const readers: Readers = {
+    start: remembering(readInstant),
+    end: remembering(readEnd),
+    amount: remembering(readAmount),
+    hours: remembering(readHours),
+  };
   let shortRow: number | undefined;
 
   return {
@@ -83,7 +97,7 @@ function wrongLength(line: number, comparison: 'fewer' | 'more'): InvalidInvoice
 
 function toCostLine(
   header: InvoiceHeader,
-  readers: Readonly<Record<'start' | 'end', (text: string, place: Place) => Date>>,
+  readers: Readers,
   cells: readonly (string | Buffer)[],
   line: number,
   lineNumber: number,
@@ -108,13 +122,13 @@ function toCostLine(
     groupDescription: textAt('group_description'),
     description: textAt('description'),
     category: textAt('category') || null,
-    billedCost: readAmount(textAt('USD'), placeOf('USD')),
+    billedCost: readers.amount(textAt('USD'), placeOf('USD')),
   };
   return {
     lineNumber,
     ...claims,
     ...classify(claims),
-    hours: readHours(textAt('hours'), placeOf('hours')),
+    hours: readers.hours(textAt('hours'), placeOf('hours')),
     chargeStart,
     chargeEnd,
     currency,

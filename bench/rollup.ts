@@ -1,0 +1,258 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Client, Connection } from '@temporalio/client';
+import type pg from 'pg';
+import { z } from 'zod';
+import { freePort } from '../dev/stack/ports.ts';
+import { type Program, startProgram } from '../dev/stack/program.ts';
+import { startTemporal } from '../dev/stack/temporal.ts';
+import { workflowIds } from '../src/workflows/ids.ts';
+import type { rollUpPeriod } from '../src/workflows/index.ts';
+import { searchAttributeTypes } from '../src/workflows/searchAttributes.ts';
+import { taskQueues } from '../src/workflows/taskQueues.ts';
+import { openBenchDatabase, withClient } from './benchDatabase.ts';
+import { fillRollUpBooks, period } from './rollupBooks.ts';
+
+/**
+ * How fast a month is rolled up by the real workflow, worker and servers, against PostgreSQL's own COPY of the same rows into the same
+ * tables.
+ *
+ *   npm run bench:rollup -- [--tenants 10000] [--doubled]
+ *
+ * Prints one JSON line. `--doubled` does it again with twice the tenants, and says how much longer that took. Brings a PostgreSQL and a
+ * Temporal of its own. The run is timed from its start to its end: worklist, invoices, and the check of all of them. Not in it: metering,
+ * and the issue of the drafts, whose grace time is not over.
+ */
+const { values: given } = parseArgs({
+  options: { tenants: { type: 'string', default: '10000' }, doubled: { type: 'boolean', default: false } },
+});
+const options = z.object({ tenants: z.coerce.number().int().positive(), doubled: z.boolean() }).parse(given);
+
+const projectFolder = path.resolve(import.meta.dirname, '..');
+/** Of a worker's clock ticks; what Linux has used since ever. */
+const ticksPerSecond = 100;
+
+interface Measured {
+  readonly tenants: number;
+  readonly seconds: number;
+  readonly draftSeconds: number;
+  readonly checkSeconds: number;
+  readonly copySeconds: number;
+  readonly statementsABatch: number;
+  readonly peakRssMb: number;
+  readonly longestHistory: number;
+  readonly workerCpuSeconds: number;
+  readonly postgresqlSeconds: number;
+  readonly rows: Readonly<Record<string, number>>;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+async function measure(tenants: number): Promise<Measured> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'arcadia-cloud-bench-rollup-'));
+  const database = await openBenchDatabase(undefined, {
+    shared_preload_libraries: 'pg_stat_statements',
+    'pg_stat_statements.track': 'top',
+  });
+  const stop: (() => Promise<void>)[] = [
+    () => database.close(),
+    () => rm(folder, { recursive: true, force: true }),
+  ];
+  try {
+    const runFolder = path.join(folder, 'run');
+    await withClient(database.adminUrl, async (admin) => {
+      await admin.query('create extension pg_stat_statements');
+      await fillRollUpBooks(admin, tenants);
+    });
+    const temporal = await startTemporal({
+      port: await freePort(),
+      dbFile: path.join(folder, 'temporal.db'),
+      searchAttributes: searchAttributeTypes,
+      logFile: path.join(folder, 'temporal.log'),
+      runFolder,
+    });
+    stop.unshift(() => temporal.stop());
+    const worker = await startWorker(folder, database.appUrl, temporal.address);
+    stop.unshift(() => worker.stop());
+    return await withClient(database.adminUrl, async (admin) => {
+      const run = await rollUp(temporal.address, async () => {
+        await admin.query('select pg_stat_statements_reset()');
+        // Bundling takes more memory than working: the peak is that of the run.
+        await writeFile(`/proc/${worker.pid}/clear_refs`, '5');
+      });
+      console.error(
+        (
+          await admin.query(
+            `select calls, round(total_exec_time) ms, round(mean_exec_time::numeric,2) mean, left(regexp_replace(query,'\\s+',' ','g'),110) q from pg_stat_statements order by total_exec_time desc limit 22`,
+          )
+        ).rows
+          .map((r: Record<string, unknown>) => Object.values(r).join(' | '))
+          .join('\n'),
+      );
+      const figures = await processFigures(worker.pid);
+      const measured = { tenants, ...(await databaseFigures(admin)), ...figures, ...run };
+      await worker.stop();
+      return { ...measured, ...(await copySameRows(admin)), settings: database.settings };
+    });
+  } finally {
+    for (const part of stop) await part();
+  }
+}
+
+function startWorker(folder: string, databaseUrl: string, temporalAddress: string): Promise<Program> {
+  return startProgram({
+    name: 'worker',
+    command: process.execPath,
+    // As `npm run worker`.
+    args: ['--max-semi-space-size=16', path.join(projectFolder, 'src', 'worker.ts')],
+    cwd: projectFolder,
+    env: {
+      PATH: process.env['PATH'],
+      DATABASE_URL: databaseUrl,
+      TEMPORAL_ADDRESS: temporalAddress,
+      WORKER_METRICS_PORT: '0',
+      DIGITALOCEAN_TOKEN: 'unused',
+      INVOICE_GRACE_HOURS: '9999',
+    },
+    logFile: path.join(folder, 'worker.log'),
+    runFolder: path.join(folder, 'run'),
+    stopWithinMs: 45_000,
+  });
+}
+
+/** @param onWarm called once the worker works, before the run that is measured */
+async function rollUp(
+  address: string,
+  onWarm: () => Promise<void>,
+): Promise<{ seconds: number; longestHistory: number }> {
+  const connection = await Connection.connect({ address });
+  try {
+    const client = new Client({ connection });
+    // The worker bundles the workflows before it polls: a first run, of a month without tenants, waits for that.
+    await execute(client, '2020-01-01');
+    await onWarm();
+    const began = performance.now();
+    const result = await execute(client, period);
+    const seconds = (performance.now() - began) / 1000;
+    if (result.failed > 0) throw new Error(`${result.failed} tenants failed`);
+    let longestHistory = 0;
+    for await (const { historyLength } of client.workflow.list()) {
+      longestHistory = Math.max(longestHistory, historyLength);
+    }
+    return { seconds, longestHistory };
+  } finally {
+    await connection.close();
+  }
+}
+
+const execute = (client: Client, month: string) =>
+  client.workflow.execute<typeof rollUpPeriod>('rollUpPeriod', {
+    workflowId: workflowIds.rollUpPeriod(month),
+    taskQueue: taskQueues.billing,
+    args: [{ period: month }],
+  });
+
+async function processFigures(pid: number): Promise<{ peakRssMb: number; workerCpuSeconds: number }> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // After the name in brackets: state is the first, user and system time the 12th and 13th.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return {
+    peakRssMb: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024,
+    workerCpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
+  };
+}
+
+async function databaseFigures(admin: pg.Client) {
+  const {
+    rows: [figures],
+  } = await admin.query<Record<string, number>>(
+    `with batch as (
+       select calls from pg_stat_statements where query like '%insert into tenant_invoice_inputs%' and userid = 'arcadia_app'::regrole
+     ), statement as (
+       select calls, total_exec_time from pg_stat_statements where userid = 'arcadia_app'::regrole
+     )
+     select (select sum(total_exec_time) / 1000 from statement)::float8 as seconds,
+       (select sum(round(statement.calls::numeric / batch.calls)) from statement, batch
+        where statement.calls >= batch.calls)::float8 as statements,
+       extract(epoch from (select max(updated_at) from rollup_worklist) - ledger.started_at)::float8 as draft_seconds,
+       extract(epoch from ledger.rolled_up_at - (select max(updated_at) from rollup_worklist))::float8 as check_seconds
+     from period_ledger ledger where period_start = '${period}'`,
+  );
+  return {
+    postgresqlSeconds: figures?.['seconds'] ?? 0,
+    statementsABatch: figures?.['statements'] ?? 0,
+    draftSeconds: figures?.['draft_seconds'] ?? 0,
+    checkSeconds: figures?.['check_seconds'] ?? 0,
+  };
+}
+
+const copied = ['tenant_invoices', 'tenant_invoice_lines', 'tenant_invoice_inputs'] as const;
+
+/** The server writes the invoices to files of its own and reads them in again, indexes and triggers as they are; only the reading is timed. */
+async function copySameRows(
+  admin: pg.Client,
+): Promise<{ copySeconds: number; rows: Record<string, number> }> {
+  const {
+    rows: [data],
+  } = await admin.query<{ folder: string }>(`select current_setting('data_directory') as folder`);
+  const fileOf = (table: string) => `'${data?.folder}/bench-${table}.copy'`;
+  for (const table of copied) await admin.query(`copy ${table} to ${fileOf(table)}`);
+  // Tables that refer to invoices refuse to be emptied, be they empty or not.
+  await admin.query('set session_replication_role = replica');
+  await admin.query(`truncate ${copied.join(', ')} cascade`);
+  await admin.query('set session_replication_role = origin');
+  await admin.query('checkpoint');
+  const rows: Record<string, number> = {};
+  const began = performance.now();
+  for (const table of copied) {
+    rows[table] = (await admin.query(`copy ${table} from ${fileOf(table)}`)).rowCount ?? 0;
+  }
+  return { copySeconds: (performance.now() - began) / 1000, rows };
+}
+
+function summary(one: Measured, two: Measured | undefined): Record<string, unknown> {
+  return {
+    bench: 'rollup',
+    n: one.tenants,
+    seconds: rounded(one.seconds),
+    per_second: Math.round(one.tenants / one.seconds),
+    peak_rss_mb: Math.round(one.peakRssMb),
+    ratio: rounded(one.copySeconds / one.seconds),
+    ratio_of: 'COPY of the same invoices, lines and inputs into the same tables',
+    copy_seconds: rounded(one.copySeconds),
+    copy_per_second: Math.round(one.tenants / one.copySeconds),
+    draft_seconds: rounded(one.draftSeconds),
+    draft_ratio: rounded(one.copySeconds / one.draftSeconds),
+    check_seconds: rounded(one.checkSeconds),
+    statements_a_batch: one.statementsABatch,
+    longest_history: one.longestHistory,
+    worker_cpu_seconds: rounded(one.workerCpuSeconds),
+    postgresql_seconds: rounded(one.postgresqlSeconds),
+    postgresql_share: rounded(one.postgresqlSeconds / (one.postgresqlSeconds + one.workerCpuSeconds)),
+    rows: one.rows,
+    ...(two === undefined
+      ? {}
+      : {
+          doubled: {
+            n: two.tenants,
+            seconds: rounded(two.seconds),
+            times_as_long: rounded(two.seconds / one.seconds),
+            ratio: rounded(two.copySeconds / two.seconds),
+            peak_rss_mb: Math.round(two.peakRssMb),
+            longest_history: two.longestHistory,
+          },
+        }),
+    node: process.version,
+    postgresql: one.settings,
+  };
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
+
+const once = await measure(options.tenants);
+const twice = options.doubled ? await measure(2 * options.tenants) : undefined;
+console.log(JSON.stringify(summary(once, twice)));

@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import { attachAddon } from '../services/attachAddon.ts';
+import { changePlan } from '../services/changePlan.ts';
+import { detachAddon } from '../services/detachAddon.ts';
+import { subscribeDeployment } from '../services/subscribeDeployment.ts';
+import { attachedAddon, subscription, toAttachedAddon } from './deploymentAnswers.ts';
+import { deploymentId, deploymentReply, noSuchDeployment } from './deployments.ts';
+import { notFound } from './problems.ts';
+import { type CallerRequest, defineRoute, type Route } from './route.ts';
+import { day, instantInput, reason, text, uuid } from './schemas.ts';
+
+const code = text(100);
+const startsOn = day
+  .optional()
+  .meta({ description: 'The first day, UTC; today where it is absent. Only admins back-date.' });
+const invoiced = 'or the day lies in a month that was invoiced already';
+const notSubscribed = 'The deployment is not subscribed, its subscription is cancelled';
+
+async function subscriptionReply(
+  request: Pick<CallerRequest<unknown, unknown, unknown>, 'em' | 'caller' | 'now'>,
+  id: string,
+): Promise<z.input<typeof subscription>> {
+  const reply = await deploymentReply(request, id);
+  if (reply.subscription === null) throw notFound('subscription');
+  return reply.subscription;
+}
+
+export const subscriptionRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'post',
+    path: '/api/v1/deployments/:id/subscribe',
+    tag: 'Subscriptions',
+    summary: 'Subscribes a deployment to the active version of a plan, with addons.',
+    roles: ['platform_admin', 'tenant'],
+    params: deploymentId,
+    body: z.strictObject({
+      plan_code: code,
+      addons: z
+        .array(code, { error: 'expected a list of addon codes' })
+        .max(50)
+        .default([])
+        .meta({ description: 'Codes; one that comes twice is attached twice.' }),
+      starts_on: startsOn,
+      trial_ends_at: instantInput
+        .optional()
+        .meta({ description: 'Only admins; required while the deployment is on trial.' }),
+      reason: reason.optional(),
+    }),
+    answer: { status: 201, description: 'The subscription.', schema: subscription },
+    problems: {
+      404: noSuchDeployment,
+      409: 'The deployment is subscribed or cancelled already, or the same request still runs.',
+      422: "Invalid input: no such plan or addon, no version for sale, or another currency than the tenant's.",
+    },
+    async handle(request) {
+      const { em, caller, params, body, now, requestId } = request;
+      const done = await subscribeDeployment(
+        em,
+        params.id,
+        {
+          planCode: body.plan_code,
+          addons: body.addons,
+          startsOn: body.starts_on,
+          trialEndsAt: body.trial_ends_at,
+        },
+        { actor: caller, now, reason: body.reason, requestId },
+      );
+      if (!done) throw notFound('deployment');
+      return { status: 201, body: await subscriptionReply(request, params.id) };
+    },
+  }),
+  defineRoute({
+    method: 'post',
+    path: '/api/v1/deployments/:id/change-plan',
+    tag: 'Subscriptions',
+    summary:
+      'Puts a subscription on the active version of a plan from a day on; a change that was made for that day before is replaced.',
+    roles: ['platform_admin', 'tenant'],
+    params: deploymentId,
+    body: z.strictObject({ plan_code: code, starts_on: startsOn, reason: reason.optional() }),
+    answer: { status: 200, description: 'The subscription as it is now.', schema: subscription },
+    problems: { 404: noSuchDeployment, 409: `${notSubscribed}, ${invoiced}.` },
+    async handle(request) {
+      const { em, caller, params, body, now, requestId } = request;
+      const done = await changePlan(
+        em,
+        params.id,
+        { planCode: body.plan_code, startsOn: body.starts_on },
+        { actor: caller, now, reason: body.reason, requestId },
+      );
+      if (!done) throw notFound('deployment');
+      return { status: 200, body: await subscriptionReply(request, params.id) };
+    },
+  }),
+  defineRoute({
+    method: 'post',
+    path: '/api/v1/deployments/:id/addons',
+    tag: 'Subscriptions',
+    summary: 'Attaches an addon at the price and quantity that the catalog has now; they stay as they are.',
+    roles: ['platform_admin', 'tenant'],
+    params: deploymentId,
+    body: z.strictObject({ code, starts_on: startsOn, reason: reason.optional() }),
+    answer: { status: 201, description: 'The attached addon.', schema: attachedAddon },
+    problems: { 404: noSuchDeployment, 409: `${notSubscribed}, ${invoiced}.` },
+    async handle({ em, caller, params, body, now, requestId }) {
+      const addon = await attachAddon(
+        em,
+        params.id,
+        { code: body.code, startsOn: body.starts_on },
+        { actor: caller, now, reason: body.reason, requestId },
+      );
+      if (addon === null) throw notFound('deployment');
+      return { status: 201, body: toAttachedAddon(addon) };
+    },
+  }),
+  defineRoute({
+    method: 'delete',
+    path: '/api/v1/deployments/:id/addons/:addon_id',
+    tag: 'Subscriptions',
+    summary: 'Ends an attached addon; before its first day it is as if it had never been attached.',
+    roles: ['platform_admin', 'tenant'],
+    params: z.strictObject({ id: uuid, addon_id: uuid }),
+    query: z.strictObject({
+      ends_on: day.optional().meta({
+        description: 'The last day that counts, UTC; today where it is absent. Only admins back-date.',
+      }),
+      reason: reason.optional(),
+    }),
+    answer: { status: 200, description: 'The addon with its last day.', schema: attachedAddon },
+    problems: {
+      404: `${noSuchDeployment.slice(0, -1)}, or no such addon on it.`,
+      409: `The deployment is not subscribed, the addon ends earlier already, ${invoiced}.`,
+    },
+    async handle({ em, caller, params, query, now, requestId }) {
+      const addon = await detachAddon(
+        em,
+        params.id,
+        params.addon_id,
+        { endsOn: query.ends_on },
+        { actor: caller, now, reason: query.reason, requestId },
+      );
+      if (addon === null) throw notFound('addon');
+      return { status: 200, body: toAttachedAddon(addon) };
+    },
+  }),
+];

@@ -1,0 +1,26 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { LlmUsage } from '../domain/llmUsage.ts';
+import { type LlmUsageReceipt, recordLlmUsage } from './recordLlmUsage.ts';
+import { type SharedCommit, shareCommits } from './sharedCommit.ts';
+
+export type LlmUsageWriter = SharedCommit<LlmUsage, LlmUsageReceipt>;
+
+/** The most events of a commit, and the most that wait for the one under way: a second or two of work. */
+const largestGroup = 2_000;
+const longestQueue = 20_000;
+
+/** A hundred inserts cost more than the commit around them. Some milliseconds bring so many together where so much comes. */
+const goodGroup = 100;
+const gatherMilliseconds = 4;
+
+/** Where a process takes in LLM usage: requests that are in flight together share a commit. */
+export function startLlmUsageWriter(orm: MikroORM): LlmUsageWriter {
+  return shareCommits({
+    write: (events) => recordLlmUsage(orm, events),
+    largestGroup,
+    longestQueue,
+    goodGroup,
+    gather: () => delay(gatherMilliseconds),
+  });
+}

@@ -1,0 +1,143 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Period } from '../../domain/period.ts';
+import type { PricedInvoice } from '../../domain/tenantInvoice.ts';
+import type { TenantInputs } from './loadInvoiceInputs.ts';
+
+/** A priced invoice that is to be a draft. */
+export interface Draft extends TenantInputs {
+  readonly id: string;
+  readonly priced: PricedInvoice;
+  /** Whether the draft is there already: its lines and inputs are replaced, and its revision goes up. */
+  readonly isThere: boolean;
+  /** The void invoice that it stands in for. */
+  readonly replaces: string | null;
+}
+
+/**
+ * Writes drafts with their lines and inputs, and settles the late usage that they take up; in the transaction of `em`, by a fixed number
+ * of statements. A draft that is there must be locked by the caller, who has seen that it is one.
+ */
+export async function writeDrafts(
+  em: EntityManager,
+  batch: { readonly period: Period; readonly drafts: readonly Draft[]; readonly now: Date },
+): Promise<void> {
+  const { period, drafts, now } = batch;
+  const added = drafts.filter(({ isThere }) => !isThere);
+  const replaced = drafts.filter(({ isThere }) => isThere);
+  if (replaced.length > 0) await replaceDrafts(em, replaced, now);
+  if (added.length > 0) await insertInvoices(em, added, period, now);
+  if (drafts.length > 0) {
+    await insertLines(em, drafts);
+    await insertInputs(em, drafts);
+  }
+  const settled = drafts.flatMap(({ settles }) => settles);
+  if (settled.length > 0) await settleLateUsage(em, settled, now);
+}
+
+const invoiceRow = ({ id, inputs, priced, replaces }: Draft) => ({
+  id,
+  tenant_id: inputs.tenantId,
+  currency: inputs.currency,
+  subtotal_cents: priced.subtotalCents,
+  tax_cents: priced.taxCents,
+  total_cents: priced.totalCents,
+  tax_name: inputs.tax.name,
+  tax_rate: inputs.tax.rate,
+  replaces_invoice_id: replaces,
+});
+
+const invoiceColumns = `id uuid, tenant_id text, currency text, subtotal_cents bigint, tax_cents bigint, total_cents bigint,
+  tax_name text, tax_rate numeric, replaces_invoice_id uuid`;
+
+async function insertInvoices(
+  em: EntityManager,
+  drafts: readonly Draft[],
+  period: Period,
+  now: Date,
+): Promise<void> {
+  await em.execute(
+    `insert into tenant_invoices (id, tenant_id, period_start, status, currency, subtotal_cents, tax_cents, total_cents, due_cents,
+       tax_name, tax_rate, replaces_invoice_id, created_at, updated_at)
+     select id, tenant_id, ?::date, 'draft', currency, subtotal_cents, tax_cents, total_cents, total_cents,
+       tax_name, tax_rate, replaces_invoice_id, ?, ?
+     from json_to_recordset(?::json) draft (${invoiceColumns})`,
+    [period, now, now, JSON.stringify(drafts.map(invoiceRow))],
+  );
+}
+
+async function replaceDrafts(em: EntityManager, drafts: readonly Draft[], now: Date): Promise<void> {
+  const ids = JSON.stringify(drafts.map(({ id }) => id));
+  await em.execute(
+    `delete from tenant_invoice_lines where invoice_id in (select jsonb_array_elements_text(?::jsonb)::uuid)`,
+    [ids],
+  );
+  await em.execute(
+    `delete from tenant_invoice_inputs where invoice_id in (select jsonb_array_elements_text(?::jsonb)::uuid)`,
+    [ids],
+  );
+  await em.execute(
+    `update tenant_invoices invoice set currency = draft.currency, subtotal_cents = draft.subtotal_cents, tax_cents = draft.tax_cents,
+       total_cents = draft.total_cents, due_cents = draft.total_cents, tax_name = draft.tax_name, tax_rate = draft.tax_rate,
+       revision = invoice.revision + 1, updated_at = ?
+     from json_to_recordset(?::json) draft (${invoiceColumns})
+     where invoice.id = draft.id`,
+    [now, JSON.stringify(drafts.map(invoiceRow))],
+  );
+}
+
+async function insertLines(em: EntityManager, drafts: readonly Draft[]): Promise<void> {
+  const rows = drafts.flatMap(({ id, inputs, priced }) =>
+    priced.lines.map((line, index) => ({
+      i: id,
+      t: inputs.tenantId,
+      n: index + 1,
+      y: line.type,
+      d: line.deploymentId,
+      k: line.resourceKind,
+      s: line.description,
+      q: line.qty,
+      u: line.unit,
+      p: line.unitPriceCents,
+      a: line.amountCents,
+      m: line.servicePeriod,
+      x: line.meta,
+    })),
+  );
+  await em.execute(
+    `insert into tenant_invoice_lines (invoice_id, tenant_id, line_number, type, deployment_id, resource_kind, description, qty, unit,
+       unit_price_cents, amount_cents, service_period, meta)
+     select i, t, n, y, d, k, s, q, u, p, a, m, x
+     from json_to_recordset(?::json)
+       line (i uuid, t text, n int, y text, d uuid, k text, s text, q numeric, u text, p numeric, a bigint, m date, x jsonb)`,
+    [JSON.stringify(rows)],
+  );
+}
+
+async function insertInputs(em: EntityManager, drafts: readonly Draft[]): Promise<void> {
+  await em.execute(
+    `insert into tenant_invoice_inputs (invoice_id, tenant_id, inputs)
+     select i, t, x from json_to_recordset(?::json) stored (i uuid, t text, x jsonb)`,
+    [JSON.stringify(drafts.map(({ id, inputs }) => ({ i: id, t: inputs.tenantId, x: inputs })))],
+  );
+}
+
+async function settleLateUsage(
+  em: EntityManager,
+  months: readonly { readonly deploymentId: string; readonly usageMonth: Period }[],
+  now: Date,
+): Promise<void> {
+  await em.execute(
+    `update late_usage late set settled_at = ?
+     from jsonb_to_recordset(?::jsonb) settled (deployment_id uuid, usage_month date)
+     where late.deployment_id = settled.deployment_id and late.usage_month = settled.usage_month and late.settled_at is null`,
+    [
+      now,
+      JSON.stringify(
+        months.map(({ deploymentId, usageMonth }) => ({
+          deployment_id: deploymentId,
+          usage_month: usageMonth,
+        })),
+      ),
+    ],
+  );
+}

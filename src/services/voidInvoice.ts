@@ -1,0 +1,56 @@
+import { LockMode } from '@mikro-orm/core';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { assertVoidable } from '../domain/invoiceStanding.ts';
+import { TenantInvoice } from '../entities/tenantInvoice.ts';
+import type { Session } from '../session.ts';
+import { restoreAfterPayment } from './dunning.ts';
+import { recordAudit } from './recordAudit.ts';
+
+export interface VoidInvoice {
+  readonly invoiceId: string;
+  readonly reason: string;
+  readonly now: Date;
+  readonly actor: Session;
+  readonly requestId?: string;
+}
+
+/**
+ * Makes an issued invoice without payments or credit notes void. It keeps its number and its lines, nothing is due of it any more, and
+ * what it billed stays bound to it until it is reissued. A receivable that the finance system has not acknowledged is withdrawn, and
+ * where nothing of the tenant is overdue any more, what dunning did is undone.
+ * @returns undefined where there is no such invoice
+ * @throws InvoiceConflict where it is a draft, void already, or has payments or credit notes
+ */
+export function voidInvoice(em: EntityManager, request: VoidInvoice): Promise<TenantInvoice | undefined> {
+  return em.transactional(async (transaction) => {
+    const invoice = await transaction.findOne(
+      TenantInvoice,
+      { id: request.invoiceId },
+      { lockMode: LockMode.PESSIMISTIC_WRITE },
+    );
+    if (invoice === null) return undefined;
+    assertVoidable(invoice);
+    const before = { status: invoice.status, due_cents: invoice.dueCents };
+    invoice.status = 'void';
+    invoice.dueCents = 0;
+    invoice.voidedAt = request.now;
+    invoice.voidReason = request.reason;
+    invoice.updatedAt = request.now;
+    await transaction.flush();
+    await transaction.execute(`delete from receivables where invoice_id = ? and state <> 'acknowledged'`, [
+      invoice.id,
+    ]);
+    await restoreAfterPayment(transaction, [invoice.tenantId], request.now);
+    await recordAudit(transaction, request.actor, {
+      occurredAt: request.now,
+      action: 'tenant_invoice.void',
+      subjectType: 'tenant_invoice',
+      subjectId: invoice.id,
+      reason: request.reason,
+      before,
+      after: { status: invoice.status, due_cents: 0, number: invoice.number ?? null },
+      ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
+    });
+    return invoice;
+  });
+}

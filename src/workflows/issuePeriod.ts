@@ -1,0 +1,139 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  ChildWorkflowFailure,
+  condition,
+  continueAsNew,
+  defineSignal,
+  executeChild,
+  ParentClosePolicy,
+  setHandler,
+  startChild,
+  upsertSearchAttributes,
+  WorkflowIdReusePolicy,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { databaseActivities } from './activityOptions.ts';
+import { checkPeriod } from './checkPeriod.ts';
+import { workflowIds } from './ids.ts';
+import { clearProblem, enterPhase, reportProblem } from './progress.ts';
+import { pushReceivables } from './pushReceivables.ts';
+import { type IssuePeriodInput, type IssuePeriodResult, issueMessages } from './rollUpMessages.ts';
+import { searchAttributes } from './searchAttributes.ts';
+import { taskQueues } from './taskQueues.ts';
+
+const pageSize = 500;
+
+export const issueNowSignal = defineSignal(issueMessages.issueNowSignal);
+export const draftsAddedSignal = defineSignal(issueMessages.draftsAddedSignal);
+
+/**
+ * Issues a period's drafts once its grace time is over: those whose usage changed are priced again, every invoice is checked, and then
+ * they get their numbers, in the order of their tenants. What is issued goes to the finance system.
+ */
+export async function issuePeriod(input: IssuePeriodInput): Promise<IssuePeriodResult> {
+  const { period, carried } = input;
+  const { workflowId } = workflowInfo();
+  let isUrgent = carried !== undefined;
+  let draftsCame = false;
+  let step = carried?.step ?? 'reprice';
+  let after = carried?.after ?? null;
+  let repriced = carried?.repriced ?? 0;
+  let issued = carried?.issued ?? 0;
+  setHandler(issueNowSignal, () => {
+    isUrgent = true;
+  });
+  setHandler(draftsAddedSignal, () => {
+    draftsCame = true;
+  });
+  upsertSearchAttributes([{ key: searchAttributes.period, value: period }]);
+
+  if (!isUrgent) {
+    const { issueAfter } = await databaseActivities.readIssueTime({ period });
+    const wait = new Date(issueAfter).getTime() - Date.now();
+    if (wait > 0) {
+      enterPhase('waiting', `Drafts are open to late usage until ${issueAfter}`);
+      await condition(() => isUrgent, wait);
+    }
+  }
+  let held = 0;
+  do {
+    draftsCame = false;
+    if (step === 'reprice') {
+      enterPhase('repricing', 'Pricing drafts again whose usage changed');
+      await repriceDrafts();
+      enterPhase('checking', 'Computing every invoice again from its inputs');
+      await check();
+      step = 'issue';
+    }
+    enterPhase('issuing', 'Issuing the drafts');
+    await issueDrafts();
+    held = await databaseActivities.recordIssue({ period });
+    step = 'reprice';
+  } while (draftsCame);
+  if (issued > 0) await push();
+
+  const summary = `${issued} issued, ${repriced} of them priced again; ${held} drafts are held`;
+  enterPhase('done', summary);
+  if (held > 0) reportProblem('drafts_held', summary);
+  else clearProblem();
+  return { period, repriced, issued, held };
+
+  async function repriceDrafts(): Promise<void> {
+    do {
+      const page = await databaseActivities.repriceDrafts({ period, after, limit: pageSize });
+      repriced += page.result.invoiced;
+      after = page.after;
+      if (after !== null) await continueWhereLong();
+    } while (after !== null);
+  }
+
+  async function issueDrafts(): Promise<void> {
+    do {
+      const page = await databaseActivities.issueDrafts({ period, after, limit: pageSize, workflowId });
+      issued += page.result;
+      after = page.after;
+      if (after !== null) await continueWhereLong();
+    } while (after !== null);
+  }
+
+  async function continueWhereLong(): Promise<void> {
+    if (!workflowInfo().continueAsNewSuggested) return;
+    await continueAsNew<typeof issuePeriod>({ period, carried: { step, after, repriced, issued } });
+  }
+
+  async function check(): Promise<void> {
+    try {
+      await executeChild(checkPeriod, {
+        workflowId: `${workflowId}:check`,
+        taskQueue: taskQueues.billing,
+        args: [{ period }],
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+        staticSummary: `Check the invoices of ${period.slice(0, 7)}`,
+      });
+    } catch (error) {
+      if (error instanceof ChildWorkflowFailure && error.cause instanceof ApplicationFailure) {
+        reportProblem(error.cause.type ?? 'check_failed', error.cause.message);
+        throw error.cause;
+      }
+      throw error;
+    }
+  }
+}
+
+/** One process tells the finance system of whatever was issued; where it runs already, it will find these too. */
+async function push(): Promise<void> {
+  try {
+    await startChild(pushReceivables, {
+      workflowId: workflowIds.pushReceivables(),
+      taskQueue: taskQueues.billing,
+      args: [{}],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+      staticSummary: 'Tell the finance system of issued invoices',
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}

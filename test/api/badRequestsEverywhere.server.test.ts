@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { buildOpenApiDocument } from '../../src/api/openapi.ts';
+import { type Route, takesBody } from '../../src/api/route.ts';
+import { routes } from '../../src/api/routes.ts';
+import { taskQueues } from '../../src/workflows/taskQueues.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startTestWorker, type TestWorker } from '../support/worker.ts';
+import { type Answer, type ApiUnderTest, startApi, testIssuer, tokenFor } from './apiUnderTest.ts';
+import { type RowRequest, routeTable, toCall } from './routeTable.ts';
+import { type RouteWorld, seedRouteWorld } from './routeWorld.ts';
+
+let database: TestDatabase;
+let worker: TestWorker;
+let api: ApiUnderTest;
+let world: RouteWorld;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  worker = await startTestWorker({
+    appUrl: database.appUrl,
+    providers: [],
+    namespace: 'api-bad-requests',
+    queues: [taskQueues.billing],
+  });
+  api = await startApi({
+    databaseUrl: database.appUrl,
+    temporal: () => worker.client,
+    environment: testIssuer,
+  });
+  world = await seedRouteWorld(api, worker);
+}, 120_000);
+afterAll(async () => {
+  await api?.close();
+  await worker?.stop();
+  await database?.drop();
+});
+
+const zero = '00000000-0000-4000-8000-000000000000';
+const oddTexts = [
+  '',
+  ' ',
+  '\0',
+  'a\0b',
+  '\u202eabc',
+  '💥',
+  'é'.repeat(250),
+  'a'.repeat(5_000),
+  '9'.repeat(40),
+  '-1',
+  '0',
+  '1',
+  '999999999',
+  '2147483648',
+  '1e5',
+  '0x10',
+  'NaN',
+  '-0',
+  '0.0000000000000000001',
+  'null',
+  'true',
+  '__proto__',
+  'constructor',
+  "' or true --",
+  '../../etc/passwd',
+  '%00',
+  '٢٠٢٦-٠٤-٠١',
+  '2026-02-30',
+  '0000-01-01',
+  '0001-01-01',
+  '1000-01-01',
+  '9999-12-01',
+  '9999-12-31',
+  '+010000-01-01',
+  '2026-04-01',
+  '0001-01-01T00:00:00Z',
+  '9999-12-31T23:59:59Z',
+  '2026-04-01T00:00:00+23:59',
+  '2026-04-01T00:00:00.123456789Z',
+  zero,
+  zero.toUpperCase(),
+  'AUD',
+  'XXX',
+];
+let deep: unknown = 'x';
+for (let depth = 0; depth < 2_000; depth += 1) deep = [deep];
+/** As JSON texts: some of them are no value of JavaScript. */
+const oddValues = [
+  ...oddTexts.map((value) => JSON.stringify(value)),
+  '"\\ud800"',
+  ...['null', 'true', 'false', '0', '-0', '-1', '1', '2', '1.5', '0.1', '1e-7', '1e308', '1e999', '-1e999'],
+  ...['2147483648', '9007199254740992', '9007199254740993', '999999999999999999999999'],
+  ...['[]', '{}', '[null]', '[[]]', '[{}]', '[""]', '[1]', '{"a":1}', '{"constructor":{}}'],
+  JSON.stringify(deep),
+];
+
+const pathsOf = z.object({
+  paths: z.record(z.string(), z.record(z.string(), z.looseObject({ requestBody: z.unknown().optional() }))),
+  components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
+});
+const document = pathsOf.parse(JSON.parse(JSON.stringify(buildOpenApiDocument())));
+
+/** The names of all that a body may have, from the document. */
+function fieldsOf(route: Route): readonly string[] {
+  const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
+  const names = new Set<string>();
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    if ('$ref' in value) visit(document.components.schemas[String(value.$ref).split('/').at(-1) ?? '']);
+    if ('properties' in value) {
+      for (const name of Object.keys(Object(value.properties))) names.add(name);
+      return;
+    }
+    for (const inner of Object.values(value)) visit(inner);
+  };
+  visit(document.paths[path]?.[route.method]?.requestBody);
+  return [...names];
+}
+
+interface OddRequest {
+  /** What every pointer of a refusal begins with. */
+  readonly at: string;
+  readonly what: string;
+  readonly request: RowRequest;
+}
+
+function oddRequests(route: Route, good: RowRequest): OddRequest[] {
+  const odd: OddRequest[] = [];
+  for (const name of Object.keys(route.params.shape)) {
+    for (const value of oddTexts.filter((text) => text !== '')) {
+      odd.push({
+        at: `/path/${name}`,
+        what: value,
+        request: { ...good, params: { ...good.params, [name]: value } },
+      });
+    }
+  }
+  for (const name of Object.keys(route.query.shape)) {
+    for (const value of oddTexts) {
+      odd.push({
+        at: `/query/${name}`,
+        what: value,
+        request: { ...good, query: { ...good.query, [name]: value } },
+      });
+    }
+  }
+  if (!takesBody(route.method) || route.upload !== undefined) return odd;
+  const body = { ...Object(good.body) };
+  for (const name of fieldsOf(route)) {
+    const rest = Object.entries(body).filter(([other]) => other !== name);
+    const others = JSON.stringify(Object.fromEntries(rest)).slice(1, -1);
+    for (const value of oddValues) {
+      const text = `{${others}${others === '' ? '' : ','}${JSON.stringify(name)}:${value}}`;
+      odd.push({ at: `/body/${name}`, what: value, request: { ...good, body: text } });
+    }
+  }
+  for (const value of ['[]', '[{}]', '{"":1}', '{"unknown":1}', `{"unknown":${JSON.stringify(deep)}}`]) {
+    odd.push({ at: '/body', what: value, request: { ...good, body: value } });
+  }
+  return odd;
+}
+
+function send(name: string, request: RowRequest, role: 'gateway' | 'platform_admin'): Promise<Answer> {
+  const { method, path } = toCall(name, request);
+  return api.call(path, {
+    method,
+    token: tokenFor(role),
+    ...(request.body === undefined ? {} : { body: request.body }),
+    ...(request.contentType === undefined ? {} : { headers: { 'content-type': request.contentType } }),
+  });
+}
+
+/** What is not as it should be in the answer to an odd input; undefined where nothing is. */
+function faultOf({ at }: OddRequest, answer: Answer): string | undefined {
+  if (answer.status < 400) return undefined;
+  const { code, detail, errors } = answer.json;
+  if (answer.status >= 500 || typeof code !== 'string' || typeof detail !== 'string') {
+    return `${answer.status} ${answer.text}`;
+  }
+  if (code !== 'invalid_input') return undefined;
+  const faults = z.array(z.object({ pointer: z.string(), detail: z.string() })).parse(errors);
+  const isNamed = faults.some(({ pointer }) => pointer === at || pointer.startsWith(`${at}/`));
+  if (!isNamed) return `it names ${faults.map(({ pointer }) => pointer)}`;
+  // The words of the library, for what nobody has said what is allowed.
+  return faults.find((fault) => /^(?:$|Invalid|Too|Unrecognized)/.test(fault.detail))?.detail;
+}
+
+const withInputs = routes.filter(
+  ({ method, params, query }) =>
+    takesBody(method) || Object.keys({ ...params.shape, ...query.shape }).length > 0,
+);
+const atOnce = 10;
+
+describe('an odd value in any place of a request', () => {
+  it('is sent to many routes', () => {
+    expect(withInputs.length).toBeGreaterThan(60);
+  });
+
+  it.each(withInputs.map((route) => [`${route.method} ${route.path}`, route] as const))(
+    'is no fault of ours in %s; where it is refused, the answer says where it is and what is allowed',
+    async (name, route) => {
+      const isGateways = route.access !== 'public' && !route.access.includes('platform_admin');
+      const role = isGateways ? 'gateway' : 'platform_admin';
+      const odd = oddRequests(route, routeTable[name]?.[1]?.(world, role) ?? {});
+      const faults: string[] = [];
+      for (let first = 0; first < odd.length; first += atOnce) {
+        await Promise.all(
+          odd.slice(first, first + atOnce).map(async (one) => {
+            const fault = faultOf(one, await send(name, one.request, role));
+            if (fault !== undefined) faults.push(`${one.at} ${one.what.slice(0, 80)}: ${fault}`);
+          }),
+        );
+      }
+      expect(faults).toEqual([]);
+    },
+    60_000,
+  );
+});

@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Client } from '@temporalio/client';
+import { addPlanVersion } from '../../src/services/addPlanVersion.ts';
+import { addInvoiceLine } from '../../src/services/adjustInvoice.ts';
+import { attachAddon } from '../../src/services/attachAddon.ts';
+import { attachResource } from '../../src/services/attachResource.ts';
+import { createDeployment } from '../../src/services/createDeployment.ts';
+import { createPlan } from '../../src/services/createPlan.ts';
+import { publishPlanVersion } from '../../src/services/publishPlanVersion.ts';
+import { recordLlmUsage } from '../../src/services/recordLlmUsage.ts';
+import { subscribeDeployment } from '../../src/services/subscribeDeployment.ts';
+import { voidInvoice } from '../../src/services/voidInvoice.ts';
+import { systemSession } from '../../src/session.ts';
+import { workflowIds } from '../../src/workflows/ids.ts';
+import { type RollUpProgress, rollUpMessages } from '../../src/workflows/rollUpMessages.ts';
+import { admin, writeDraft, writeIssued } from '../services/invoiceWorld.ts';
+import { billingWorld } from '../services/rollup/billingWorld.ts';
+import { credit } from '../services/settledInvoices.ts';
+import { until } from '../support/killableWait.ts';
+import type { TestWorker } from '../support/worker.ts';
+import type { ApiUnderTest } from './apiUnderTest.ts';
+import { tokenFor } from './apiUnderTest.ts';
+import { seeder } from './seed.ts';
+import { revenueSeeder } from './seedRevenue.ts';
+
+/** Whose token the tests' tenants have. */
+const ours = 'tenant-a';
+/** Long ago: nobody else of this world was subscribed, so that its rollup takes two tenants alone. */
+const rolledUp = '2019-02-01';
+
+/** Something for every route to act upon, where it can act once. Tenants do once what admins do once, so they have deployments of their own. */
+export async function seedRouteWorld(api: ApiUnderTest, worker: TestWorker) {
+  const em = worker.em();
+  const seed = seeder(api.orm);
+  const tenant = await seed.tenant(ours, 'ours');
+  const held = {
+    ingestStatus: 'held',
+    heldDifference: '1.25',
+    error: { code: 'lines_disagree', message: 'held', context: { stated: '100.00', found: '98.75' } },
+  };
+  const heldInvoice = await seed.invoice('2026-03-01', [], held);
+  const providerInvoice = await seed.invoice('2026-04-01', [
+    ['80', 'matched_by_id'],
+    ['6.92', 'tax'],
+  ]);
+  await seed.balance('2026-04-15T11:07:00Z', '12.5');
+  await seed.listing('droplet', 'unknown');
+  const focusFileId = await seed.focusFile();
+  await revenueSeeder(api.orm).catalog();
+  await seedPlans(em);
+  await seedProcesses(worker.client);
+  return {
+    tenant,
+    heldUuid: heldInvoice.invoiceUuid,
+    providerInvoiceUuid: providerInvoice.invoiceUuid,
+    focusFileId,
+    invoices: await seedInvoices(em),
+    rollup: await seedRollUp(api, worker),
+    llm: await seedLlmUsage(em),
+    usedDeploymentId: (await createDeployment(em, { tenantId: ours, slug: 'used' }, requested())).id,
+    deployments: {
+      tenant: await seedDeployments(em, 'tenants', tenant.deployed),
+      admin: await seedDeployments(em, 'admins', tenant.deployed),
+    },
+  };
+}
+export type RouteWorld = Awaited<ReturnType<typeof seedRouteWorld>>;
+
+const requested = () => ({ actor: systemSession, now: new Date(), reason: 'test' });
+
+/** Beside the plan `seeded`: one whose only version is a draft, and one of which two versions were sold. */
+async function seedPlans(em: EntityManager): Promise<void> {
+  const terms = { basePriceCents: 5000, currency: 'AUD', items: [] };
+  for (const [code, published] of [
+    ['drafted', []],
+    ['moved', [1, 2]],
+  ] as const) {
+    await createPlan(em, { code, name: code }, requested());
+    await addPlanVersion(em, code, terms, requested());
+    for (const version of published) {
+      if (version > 1) await addPlanVersion(em, code, terms, requested());
+      await publishPlanVersion(em, { planCode: code, version }, requested());
+    }
+  }
+}
+
+/** A schedule, and a process that nobody serves. */
+async function seedProcesses(client: Client): Promise<void> {
+  await client.schedule.create({
+    scheduleId: 'balance',
+    spec: { calendars: [{ minute: 7, hour: '*' }] },
+    action: { type: 'startWorkflow', workflowType: 'snapshotBalance', taskQueue: 'nobody', args: [] },
+  });
+  await client.workflow.start('snapshotBalance', { workflowId: 'snapshot-balance', taskQueue: 'nobody' });
+}
+
+async function seedInvoices(em: EntityManager) {
+  const now = new Date('2026-07-05T00:00:00Z');
+  const issued = (tenantId: string, period = '2026-06-01') => writeIssued(em, { tenantId, period });
+  const withLine = await writeDraft(em, { tenantId: 'with a line' });
+  const line = await addInvoiceLine(em, {
+    invoiceId: withLine,
+    deploymentId: null,
+    description: 'manual',
+    amountCents: 1,
+    reason: 'test',
+    now,
+    actor: admin,
+  });
+  const toReissue = await issued('to reissue');
+  await voidInvoice(em, { invoiceId: toReissue, reason: 'test', now, actor: admin });
+  const refused = await issued('refused');
+  await em.execute(
+    `update receivables set state = 'failed', attempts = 1, last_error = 'refused' where invoice_id = ?`,
+    [refused],
+  );
+  return {
+    ofOurs: await issued(ours),
+    draftOfOurs: await writeDraft(em, { tenantId: ours, period: '2026-05-01' }),
+    creditNoteOfOurs: (await credit(em, await issued(ours, '2026-04-01'), 1)).note.id,
+    withoutLine: await writeDraft(em, { tenantId: 'without a line' }),
+    withLine,
+    lineId: line?.id ?? '',
+    toIssue: await writeDraft(em, { tenantId: 'to issue' }),
+    toPay: await issued('to pay'),
+    toVoid: await issued('to void'),
+    toReissue,
+    toCredit: await issued('to credit'),
+    refused,
+  };
+}
+
+/** A real rollup that waits for an operator: neither tenant could be priced, since their plan is in another currency than they are billed in. */
+async function seedRollUp(api: ApiUnderTest, worker: TestWorker) {
+  const billing = billingWorld((sql, parameters) => worker.em().execute(sql, parameters));
+  const [toRetry, toSkip] = ['to retry', 'to skip'];
+  for (const tenantId of [toRetry, toSkip]) {
+    await billing.deployment({
+      tenantId,
+      plan: 'seeded',
+      startsOn: rolledUp,
+      cancelledAt: '2019-02-20T00:00:00Z',
+    });
+    await billing.profile(tenantId, { currency: 'USD' });
+  }
+  await billing.closeMonth(rolledUp);
+  await api.call('/api/v1/rollups', {
+    method: 'POST',
+    token: tokenFor('platform_admin'),
+    body: { period: rolledUp },
+  });
+  const run = worker.client.workflow.getHandle(workflowIds.rollUpPeriod(rolledUp));
+  await until('the rollup waits for both tenants', async () => {
+    const { exceptions } = await run.query<RollUpProgress>(rollUpMessages.progressQuery);
+    return exceptions.length === 2 ? true : undefined;
+  });
+  return { period: rolledUp, toRetry, toSkip };
+}
+
+async function seedLlmUsage(em: EntityManager) {
+  const { id: deploymentId } = await createDeployment(em, { tenantId: ours, slug: 'llm' }, requested());
+  const [unassigned] = await recordLlmUsage(em, [
+    {
+      gatewayRequestId: randomUUID(),
+      tenantId: ours,
+      deploymentId: 'an old name',
+      model: 'some-model',
+      tokens: 1,
+      charge: '0.01',
+      currency: 'AUD',
+      occurredAt: new Date(),
+    },
+  ]);
+  return { deploymentId, unassignedId: String(unassigned?.id) };
+}
+
+/** @param name what the slugs begin with */
+async function seedDeployments(em: EntityManager, name: string, resourceId: string) {
+  const create = async (slug: string) =>
+    (await createDeployment(em, { tenantId: ours, slug: `${name}-${slug}` }, requested())).id;
+  const subscribed = await create('subscribed');
+  await subscribeDeployment(em, subscribed, { planCode: 'seeded', addons: [] }, requested());
+  const addon = await attachAddon(em, subscribed, { code: 'seeded_50gb' }, requested());
+  await attachResource(em, subscribed, { resourceId }, requested());
+  return {
+    newSlug: `${name}-new`,
+    bare: await create('bare'),
+    toPause: await create('to-pause'),
+    subscribed,
+    addonId: addon?.id ?? '',
+  };
+}
