@@ -19,7 +19,7 @@ const insert = {
          on conflict (gateway_request_id) do nothing`,
 };
 /** As long as a real one. */
-const fingerprint = '0'.repeat(64);
+const fingerprint = '0'.repeat(43);
 
 const app = new Koa();
 app.use(bodyParser({ enableTypes: ['json'] }));

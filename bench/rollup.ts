@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
@@ -14,6 +14,7 @@ import { searchAttributeTypes } from '../src/workflows/searchAttributes.ts';
 import { taskQueues } from '../src/workflows/taskQueues.ts';
 import { openBenchDatabase, withClient } from './benchDatabase.ts';
 import { fillRollUpBooks, period } from './rollupBooks.ts';
+import { workerFlags } from './workerFlags.ts';
 
 /**
  * How fast a month is rolled up by the real workflow, worker and servers, against PostgreSQL's own COPY of the same rows into the same
@@ -41,6 +42,8 @@ interface Measured {
   readonly checkSeconds: number;
   readonly copySeconds: number;
   readonly statementsABatch: number;
+  /** Of the worker before the run: it has bundled the workflows by then. */
+  readonly rssBeforeMb: number;
   readonly peakRssMb: number;
   readonly longestHistory: number;
   readonly workerCpuSeconds: number;
@@ -76,22 +79,23 @@ async function measure(tenants: number): Promise<Measured> {
     const worker = await startWorker(folder, database.appUrl, temporal.address);
     stop.unshift(() => worker.stop());
     return await withClient(database.adminUrl, async (admin) => {
+      let before = { peakRssMb: 0, workerCpuSeconds: 0 };
       const run = await rollUp(temporal.address, async () => {
         await admin.query('select pg_stat_statements_reset()');
         // Bundling takes more memory than working: the peak is that of the run.
         await writeFile(`/proc/${worker.pid}/clear_refs`, '5');
+        before = await processFigures(worker.pid);
       });
-      console.error(
-        (
-          await admin.query(
-            `select calls, round(total_exec_time) ms, round(mean_exec_time::numeric,2) mean, left(regexp_replace(query,'\\s+',' ','g'),110) q from pg_stat_statements order by total_exec_time desc limit 22`,
-          )
-        ).rows
-          .map((r: Record<string, unknown>) => Object.values(r).join(' | '))
-          .join('\n'),
-      );
-      const figures = await processFigures(worker.pid);
-      const measured = { tenants, ...(await databaseFigures(admin)), ...figures, ...run };
+      const { peakRssMb, workerCpuSeconds } = await processFigures(worker.pid);
+      const measured = {
+        tenants,
+        ...(await databaseFigures(admin)),
+        rssBeforeMb: before.peakRssMb,
+        peakRssMb,
+        // Bundling took some before the run.
+        workerCpuSeconds: workerCpuSeconds - before.workerCpuSeconds,
+        ...run,
+      };
       await worker.stop();
       return { ...measured, ...(await copySameRows(admin)), settings: database.settings };
     });
@@ -104,8 +108,7 @@ function startWorker(folder: string, databaseUrl: string, temporalAddress: strin
   return startProgram({
     name: 'worker',
     command: process.execPath,
-    // As `npm run worker`.
-    args: ['--max-semi-space-size=16', path.join(projectFolder, 'src', 'worker.ts')],
+    args: [...workerFlags, path.join(projectFolder, 'src', 'worker.ts')],
     cwd: projectFolder,
     env: {
       PATH: process.env['PATH'],
@@ -218,6 +221,7 @@ function summary(one: Measured, two: Measured | undefined): Record<string, unkno
     n: one.tenants,
     seconds: rounded(one.seconds),
     per_second: Math.round(one.tenants / one.seconds),
+    rss_before_mb: Math.round(one.rssBeforeMb),
     peak_rss_mb: Math.round(one.peakRssMb),
     ratio: rounded(one.copySeconds / one.seconds),
     ratio_of: 'COPY of the same invoices, lines and inputs into the same tables',
@@ -231,6 +235,7 @@ function summary(one: Measured, two: Measured | undefined): Record<string, unkno
     worker_cpu_seconds: rounded(one.workerCpuSeconds),
     postgresql_seconds: rounded(one.postgresqlSeconds),
     postgresql_share: rounded(one.postgresqlSeconds / (one.postgresqlSeconds + one.workerCpuSeconds)),
+    bound_by: boundBy(one),
     rows: one.rows,
     ...(two === undefined
       ? {}
@@ -240,6 +245,7 @@ function summary(one: Measured, two: Measured | undefined): Record<string, unkno
             seconds: rounded(two.seconds),
             times_as_long: rounded(two.seconds / one.seconds),
             ratio: rounded(two.copySeconds / two.seconds),
+            rss_before_mb: Math.round(two.rssBeforeMb),
             peak_rss_mb: Math.round(two.peakRssMb),
             longest_history: two.longestHistory,
           },
@@ -247,6 +253,13 @@ function summary(one: Measured, two: Measured | undefined): Record<string, unkno
     node: process.version,
     postgresql: one.settings,
   };
+}
+
+/** Where the time of all cores went; what is left over is Temporal, the disk, and whatever else ran. */
+function boundBy({ seconds, workerCpuSeconds, postgresqlSeconds }: Measured): string {
+  const cores = availableParallelism();
+  const share = (part: number) => `${Math.round((100 * part) / (cores * seconds))}%`;
+  return `of ${cores} cores: ${share(postgresqlSeconds)} in statements of PostgreSQL, ${share(workerCpuSeconds)} in the worker`;
 }
 
 function rounded(value: number): number {

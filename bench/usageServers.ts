@@ -65,7 +65,7 @@ function start(
     command: process.execPath,
     args: [path.join(projectFolder, file)],
     cwd: projectFolder,
-    env: { PATH: process.env['PATH'], GATHER: process.env['GATHER'], LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info', ...environment },
+    env: { PATH: process.env['PATH'], ...environment },
     logFile: path.join(folder, `${name}.log`),
     runFolder: path.join(folder, 'run'),
   });

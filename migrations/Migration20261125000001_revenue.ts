@@ -48,7 +48,6 @@ export class Migration20261125000001_revenue extends Migration {
     this.addSql(
       `create index "llm_usage_events_charges" on public.llm_usage_events ("deployment_id", "occurred_at") include ("charge", "tenant_id") where "state" = 'billable';`,
     );
-    this.addSql(`create index "llm_usage_events_tenant" on "llm_usage_events" ("tenant_id", "occurred_at");`);
     this.addSql(
       `create index "llm_usage_events_unassigned" on public.llm_usage_events ("occurred_at", "id") where "state" = 'unassigned';`,
     );

@@ -34,8 +34,11 @@ export function createLog(level: string, destination?: DestinationStream): Log {
 }
 
 /**
- * Standard output for a program that logs each request: lines leave together, 4 kB of them or a tenth of a second's. What is left is
- * written when the process ends; only who kills it outright loses that.
+ * Standard output for a program that logs each request: lines are written together, 4 kB of them or a tenth of a second's. What is left
+ * is written when the process ends; only who kills it outright loses that.
  */
-export const sharedOutput = (): DestinationStream =>
-  pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 100 });
+export function sharedOutput(): DestinationStream {
+  const output = pino.destination({ dest: 1, sync: true, minLength: 4096, periodicFlush: 100 });
+  process.once('exit', () => output.flushSync());
+  return output;
+}

@@ -216,19 +216,15 @@ export const llmUsageRoutes: readonly Route[] = [
     }),
     answer: { status: 200, description: 'A page of events.', schema: pageOf(usageEvent) },
     async handle({ em, caller, query }) {
-      if (caller.role !== 'tenant' && !isNarrow(query)) {
+      const tenantId = caller.role === 'tenant' ? caller.tenantId : query.tenant;
+      if (tenantId === undefined && query.deployment === undefined && query.state !== 'unassigned') {
         throw invalidInput([
           { pointer: '/query/tenant', detail: 'name a tenant or a deployment, or state=unassigned' },
         ]);
       }
       const rows = await listLlmUsage(
         em,
-        {
-          tenantId: caller.role === 'tenant' ? caller.tenantId : query.tenant,
-          deploymentId: query.deployment,
-          state: query.state,
-          period: query.period,
-        },
+        { tenantId, deploymentId: query.deployment, state: query.state, period: query.period },
         { after: query.cursor, limit: query.limit },
       );
       const keyOf = (row: LlmUsageEvent) => ({ occurredAt: toInstant(row.occurredAt), id: String(row.id) });
@@ -263,9 +259,6 @@ export const llmUsageRoutes: readonly Route[] = [
     },
   }),
 ];
-
-const isNarrow = (query: { tenant?: unknown; deployment?: unknown; state?: unknown }) =>
-  query.tenant !== undefined || query.deployment !== undefined || query.state === 'unassigned';
 
 async function recordBatch(
   api: ApiDependencies,

@@ -1,4 +1,9 @@
-import { type Client, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import {
+  type Client,
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
 import { Problem, temporalUnavailable } from './problems.ts';
 import type { ApiDependencies } from './route.ts';
 
@@ -8,7 +13,7 @@ const longestCallMilliseconds = 10_000;
 const unavailableCodes = [1, 4, 8, 14];
 const invalidArgument = 3;
 
-/** Calls Temporal with a deadline. @throws Problem 503 where it can't be reached, 422 where it refuses what the caller sent */
+/** Calls Temporal with a deadline. @throws Problem 503 where it can't be reached or a process does not answer in time, 422 where it refuses what the caller sent */
 export async function callTemporal<Result>(
   api: ApiDependencies,
   work: (client: Client) => Promise<Result>,
@@ -17,6 +22,7 @@ export async function callTemporal<Result>(
   try {
     return await client.withDeadline(Date.now() + longestCallMilliseconds, () => work(client));
   } catch (error) {
+    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) throw noAnswer();
     const code = grpcCode(error);
     if (code !== undefined && unavailableCodes.includes(code)) throw temporalUnavailable();
     if (code === invalidArgument) {
@@ -25,6 +31,15 @@ export async function callTemporal<Result>(
     throw error;
   }
 }
+
+/** Nobody knows then whether the server took it: it may be carried out once a worker serves the process. */
+const noAnswer = () =>
+  new Problem(
+    503,
+    'process_not_answering',
+    `the process did not answer within ${longestCallMilliseconds / 1000} seconds: it is busy, or no worker serves it; it may still do what was asked`,
+    { headers: { 'Retry-After': '5' } },
+  );
 
 async function connect(api: ApiDependencies): Promise<Client> {
   try {

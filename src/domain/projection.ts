@@ -1,10 +1,10 @@
-import { addDays, type Day, daysBetween, daysOfPeriod, periodOf } from './calendar.ts';
+import { type Day, daysBetween, daysOfPeriod, periodOf } from './calendar.ts';
 import { type MeterKind, meterKindNames, roundQuantity } from './meters.ts';
 import { addCents, Decimal, sumCents } from './money.ts';
 import { nextPeriod } from './period.ts';
 import type { AddonTerms, PlanTerms, ResourcePriceTerms } from './planTerms.ts';
 import { type QuoteLine, quoteVersion, type UsageTerms } from './quote.ts';
-import { priceSpans } from './resourcePrices.ts';
+import { priceInForce } from './resourcePrices.ts';
 
 export interface ProjectionInput {
   readonly plan: PlanTerms;
@@ -61,15 +61,12 @@ export function projectQuote(input: ProjectionInput): Projection {
 }
 
 function projectedUsage(input: ProjectionInput, monthDays: number): UsageTerms[] {
-  const { plan, startsOn } = input;
   return meterKindNames.flatMap((resourceKind) => {
     const projected = input.projectedUsage[resourceKind];
     if (projected === undefined) return [];
-    const isPlanned = plan.items.some((item) => item.resourceKind === resourceKind);
-    const prices = isPlanned ? [] : (input.resourcePrices[resourceKind] ?? []);
-    const [span] = priceSpans(prices, startsOn, addDays(startsOn, 1));
     const qty = roundQuantity(new Decimal(projected)).toFixed();
-    return { resourceKind, slices: [{ qty, days: monthDays, price: span?.price ?? null }] };
+    const price = priceInForce(input.resourcePrices[resourceKind] ?? [], input.startsOn);
+    return { resourceKind, slices: [{ qty, days: monthDays, price }] };
   });
 }
 

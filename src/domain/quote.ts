@@ -28,8 +28,8 @@ export interface VersionDays {
 export interface UsageTerms {
   readonly resourceKind: MeterKind;
   /**
-   * In day order. A kind that the plan has an item for comes as one slice without a price; for any other kind there is one for
-   * each span of days with one resource price (`priceSpans`).
+   * In day order. A kind that the plan has an item for comes as one slice, whose price does not matter; for any other kind there is
+   * one for each span of days with one resource price (`priceSpans`).
    */
   readonly slices: readonly UsageSlice[];
 }
@@ -39,7 +39,7 @@ export interface UsageSlice {
   readonly qty: string;
   /** How many usage days (U) the slice covers; those of all slices are the version's. */
   readonly days: number;
-  /** Null where the plan has an item for the kind, and where no price is in force. */
+  /** The resource price in force on its days, null where there is none. */
   readonly price: ResourcePriceTerms | null;
 }
 

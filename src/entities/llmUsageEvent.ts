@@ -23,7 +23,6 @@ export const LlmUsageEvent = defineEntity({
       expression: (columns, table, name) =>
         `create index "${name}" on ${table} ("${columns.deploymentId}", "${columns.occurredAt}") include ("${columns.charge}", "${columns.tenantId}") where "${columns.state}" = 'billable'`,
     },
-    { name: 'llm_usage_events_tenant', properties: ['tenantId', 'occurredAt'] },
     {
       name: 'llm_usage_events_unassigned',
       expression: (columns, table, name) =>

@@ -17,33 +17,61 @@ export interface LlmUsageKey {
   readonly id: string;
 }
 
+interface Sql {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
 /**
- * LLM usage, the latest request first. One of tenant, deployment and the state `unassigned` should be named: an index leads to each of
- * them, and none to everything by time.
+ * LLM usage, the latest request first. Where a tenant, a deployment or the state `unassigned` is named, indexes are read, and no further
+ * than the page; there is none of everything by time.
  */
 export async function listLlmUsage(
   em: EntityManager,
   filter: LlmUsageFilter,
   page: KeysetPage<LlmUsageKey>,
 ): Promise<LlmUsageEvent[]> {
-  const bounds = filter.period === undefined ? undefined : periodBounds(filter.period);
-  const conditions: readonly (readonly [sql: string, ...values: unknown[]] | undefined)[] = [
-    filter.tenantId === undefined ? undefined : ['tenant_id = ?', filter.tenantId],
-    filter.deploymentId === undefined ? undefined : ['deployment_id = ?', filter.deploymentId],
-    filter.state === undefined ? undefined : ['state = ?', filter.state],
-    bounds === undefined ? undefined : ['occurred_at >= ? and occurred_at < ?', bounds.start, bounds.end],
-    // A row comparison, so that the index is entered where the page starts.
-    page.after === undefined
-      ? undefined
-      : ['(occurred_at, id) < (?::timestamptz, ?::bigint)', page.after.occurredAt, page.after.id],
-  ];
-  const named = conditions.filter((condition) => condition !== undefined);
+  const sources = sourcesOf(filter, (...conditions) => newest(conditions, filter, page));
   const rows = await em.execute<object[]>(
-    `select * from llm_usage_events
-     ${named.length === 0 ? '' : `where ${named.map(([sql]) => sql).join(' and ')}`}
-     order by occurred_at desc, id desc
-     limit ?`,
-    [...named.flatMap(([, ...values]) => values), page.limit + 1],
+    `select * from (${sources.map(({ text }) => `(${text})`).join(' union all ')}) event order by occurred_at desc, id desc limit ?`,
+    [...sources.flatMap(({ values }) => values), page.limit + 1],
   );
   return rows.map((row) => em.map(LlmUsageEvent, row));
+}
+
+/**
+ * A tenant's is the usage of its deployments, each by itself, and what waits unassigned under its name. What has a deployment is
+ * billable; it says so for the index.
+ */
+function sourcesOf(filter: LlmUsageFilter, read: (...conditions: Sql[]) => Sql): Sql[] {
+  const { tenantId, deploymentId, state } = filter;
+  const ofTenant = tenantId === undefined ? [] : [{ text: 'tenant_id = ?', values: [tenantId] }];
+  if (deploymentId !== undefined)
+    return [read({ text: `state = 'billable' and deployment_id = ?`, values: [deploymentId] }, ...ofTenant)];
+  if (tenantId === undefined) return [read()];
+  const unassigned = read({ text: `state = 'unassigned'`, values: [] }, ...ofTenant);
+  const events = read({ text: `state = 'billable' and deployment_id = deployment.id`, values: [] });
+  const assigned = {
+    text: `select event.* from cloud_deployments deployment cross join lateral (${events.text}) event where deployment.tenant_id = ?`,
+    values: [...events.values, tenantId],
+  };
+  return state === undefined ? [assigned, unassigned] : [state === 'billable' ? assigned : unassigned];
+}
+
+function newest(conditions: readonly Sql[], filter: LlmUsageFilter, page: KeysetPage<LlmUsageKey>): Sql {
+  const bounds = filter.period === undefined ? undefined : periodBounds(filter.period);
+  const all = [
+    ...conditions,
+    filter.state === undefined ? undefined : { text: 'state = ?', values: [filter.state] },
+    bounds && { text: 'occurred_at >= ? and occurred_at < ?', values: [bounds.start, bounds.end] },
+    // A row comparison, so that the index is entered where the page starts.
+    page.after && {
+      text: '(occurred_at, id) < (?::timestamptz, ?::bigint)',
+      values: [page.after.occurredAt, page.after.id],
+    },
+  ].filter((condition) => condition !== undefined);
+  return {
+    text: `select * from llm_usage_events where ${['true', ...all.map(({ text }) => text)].join(' and ')} order by occurred_at desc, id desc limit ?`,
+    values: [...all.flatMap(({ values }) => values), page.limit + 1],
+  };
 }

@@ -12,7 +12,7 @@ const longestQueue = 20_000;
 
 /** A hundred inserts cost more than the commit around them. Some milliseconds bring so many together where so much comes. */
 const goodGroup = 100;
-const gatherMilliseconds = 4;
+const gatherMilliseconds = 5;
 
 /** Where a process takes in LLM usage: requests that are in flight together share a commit. */
 export function startLlmUsageWriter(orm: MikroORM): LlmUsageWriter {

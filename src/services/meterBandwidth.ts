@@ -8,17 +8,16 @@ import { livesById, meteredNow, seconds } from './meteredSpans.ts';
 export const bandwidth = `
   ${livesById('droplet')},
   hour as (
-    select hour.resource_id, hour.bytes, day.day,
+    select hour.resource_id, hour.bytes, (hour.hour_start at time zone 'UTC')::date as day,
       case when lived.starts_at < lived.ends_at then lived.starts_at else hour.hour_start end as starts_at,
       case when lived.starts_at < lived.ends_at then lived.ends_at else hour.hour_start + interval '1 hour' end as ends_at
-    from day
-    join cloud_bandwidth_hours hour on hour.hour_start >= day.starts_at and hour.hour_start + interval '1 hour' <= day.ends_at
+    from cloud_bandwidth_hours hour
     join life on life.resource_id = hour.resource_id,
     lateral (
       select greatest(hour.hour_start, life.starts_at) as starts_at, least(hour.hour_start + interval '1 hour', life.ends_at) as ends_at
     ) as lived
     where hour.bytes > 0 and hour.hour_start >= :from::timestamp at time zone 'UTC'
-      and hour.hour_start < least(:until::timestamp at time zone 'UTC', ${meteredNow})
+      and hour.hour_start <= least(:until::timestamp at time zone 'UTC', ${meteredNow}) - interval '1 hour'
   ),
   share as (
     select deployment.tenant_id, membership.deployment_id, hour.resource_id, hour.day, hour.bytes::numeric as bytes,

@@ -45,9 +45,9 @@ export async function meterDays(em: EntityManager, range: MeteredRange): Promise
   return em.transactional(async (transaction) => {
     await beginMetering(transaction);
     // The planner takes what row level security filters for a two-hundredth of its size, and would join whole tables row by row.
-    await transaction.execute(`select set_config('enable_nestloop', 'off', true)`);
+    await transaction.execute(`set local enable_nestloop = off`);
     const rows = await meter(transaction, meterKindNames, { ...range, resources: null, deployments: null });
-    await transaction.execute(`select set_config('enable_nestloop', 'on', true)`);
+    await transaction.execute(`set local enable_nestloop to default`);
     return { ...rows, ...(await recordMeteredDays(transaction, range)) };
   });
 }

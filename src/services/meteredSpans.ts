@@ -3,7 +3,7 @@
  * what two deployments share adds up.
  */
 
-/** The time of the metering. Its values, and the first and last day, are named parameters: the planner sees them. */
+/** When the metering is. It and the range (`:from`, `:until`) are parameters where they are used, so that the planner sees them. */
 export const meteredNow = `date_trunc('second', :now::timestamptz)`;
 
 /** The days of the range that have begun; the running one ends now. */

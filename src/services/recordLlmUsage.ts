@@ -30,7 +30,7 @@ interface StoredEvent {
  * @returns one receipt an event, in their order
  */
 export async function recordLlmUsage(orm: MikroORM, events: readonly LlmUsage[]): Promise<LlmUsageReceipt[]> {
-  const prints = events.map((event) => hash('sha256', canonicalText(event)));
+  const prints = events.map((event) => hash('sha256', canonicalText(event), 'base64url'));
   const firsts = new Map<string, number>();
   for (const [index, event] of events.entries()) {
     if (!firsts.has(event.gatewayRequestId)) firsts.set(event.gatewayRequestId, index);

@@ -49,9 +49,16 @@ export async function sumUsage(em: EntityManager, ranges: readonly UsageRange[])
   return em.execute<UsageSum[]>(sums, [JSON.stringify(ranges)]);
 }
 
+/** What was metered, and what was corrected, of a kind on the days of one span. */
+const ofSpan = (rows: string) =>
+  `${rows}.deployment_id = span."deploymentId" and ${rows}.resource_kind = span.resource_kind`;
+const onItsDays = (rows: string) =>
+  `${ofSpan(rows)} and ${rows}.day >= span.first_day and ${rows}.day < span.until`;
+
 /**
  * A day is its metered rows and its corrections, and never less than nothing. Each kind is looked up by itself, in the order of the
- * index, on the days of one price.
+ * index, on the days of one price. What is metered is never negative: of a kind that is added up, only days with corrections are looked
+ * at one by one.
  */
 const sums = `
   with range as materialized (
@@ -68,26 +75,41 @@ const sums = `
       union all
       select resource_kind, currency, effective_from, effective_from from resource_prices
     ) as known
+  ),
+  span as materialized (
+    select range."deploymentId", range."from", price.resource_kind, price.effective_from, price.is_maximum,
+      greatest(range."from", price.starts_on) as first_day, least(range."until", price.ends_on) as until
+    from range
+    join price on price.currency = range.currency and price.starts_on < range."until" and price.ends_on > range."from"
   )
-  select range."deploymentId", range."from"::text, price.resource_kind as "resourceKind",
-    price.effective_from::text as "priceEffectiveFrom", total.metered::text
-  from range
-  join price on price.currency = range.currency and price.starts_on < range."until" and price.ends_on > range."from",
+  select span."deploymentId", span."from"::text, span.resource_kind as "resourceKind",
+    span.effective_from::text as "priceEffectiveFrom", total.metered::text
+  from span,
   lateral (
-    select case when price.is_maximum then max(quantity) else sum(quantity) end as metered
-    from (
-      select greatest(sum(quantity), 0) as quantity
+    select case when span.is_maximum then (
+      select max(daily.quantity)
       from (
-        select usage.day, usage.quantity from metered_usage usage
-        where usage.deployment_id = range."deploymentId" and usage.resource_kind = price.resource_kind
-          and usage.day >= greatest(range."from", price.starts_on) and usage.day < least(range."until", price.ends_on)
-        union all
-        select manual.day, manual.quantity from manual_usage manual
-        where manual.deployment_id = range."deploymentId" and manual.resource_kind = price.resource_kind
-          and manual.day >= greatest(range."from", price.starts_on) and manual.day < least(range."until", price.ends_on)
-      ) as entry
-      group by day
-    ) as daily
+        select sum(entry.quantity) as quantity
+        from (
+          select usage.day, usage.quantity from metered_usage usage where ${onItsDays('usage')}
+          union all
+          select manual.day, manual.quantity from manual_usage manual where ${onItsDays('manual')}
+        ) as entry
+        group by entry.day
+      ) as daily
+    ) else coalesce((
+      select sum(usage.quantity) from metered_usage usage where ${onItsDays('usage')}
+    ), 0) + coalesce((
+      select sum(greatest(corrected.quantity, -corrected.metered))
+      from (
+        select sum(manual.quantity) as quantity, coalesce((
+          select sum(usage.quantity) from metered_usage usage where ${ofSpan('usage')} and usage.day = manual.day
+        ), 0) as metered
+        from manual_usage manual where ${onItsDays('manual')}
+        group by manual.day
+      ) as corrected
+    ), 0) end as metered
+    offset 0
   ) as total
   where total.metered > 0
   order by 1, 2, 3, 4 nulls first`;

@@ -1,11 +1,8 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
-  ApplicationFailure,
-  ChildWorkflowFailure,
   condition,
   continueAsNew,
   defineSignal,
-  executeChild,
   ParentClosePolicy,
   setHandler,
   startChild,
@@ -14,9 +11,9 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { databaseActivities } from './activityOptions.ts';
-import { checkPeriod } from './checkPeriod.ts';
 import { workflowIds } from './ids.ts';
 import { clearProblem, enterPhase, reportProblem } from './progress.ts';
+import { provePeriod } from './provePeriod.ts';
 import { pushReceivables } from './pushReceivables.ts';
 import { type IssuePeriodInput, type IssuePeriodResult, issueMessages } from './rollUpMessages.ts';
 import { searchAttributes } from './searchAttributes.ts';
@@ -63,7 +60,7 @@ export async function issuePeriod(input: IssuePeriodInput): Promise<IssuePeriodR
       enterPhase('repricing', 'Pricing drafts again whose usage changed');
       await repriceDrafts();
       enterPhase('checking', 'Computing every invoice again from its inputs');
-      await check();
+      await provePeriod(period);
       step = 'issue';
     }
     enterPhase('issuing', 'Issuing the drafts');
@@ -100,25 +97,6 @@ export async function issuePeriod(input: IssuePeriodInput): Promise<IssuePeriodR
   async function continueWhereLong(): Promise<void> {
     if (!workflowInfo().continueAsNewSuggested) return;
     await continueAsNew<typeof issuePeriod>({ period, carried: { step, after, repriced, issued } });
-  }
-
-  async function check(): Promise<void> {
-    try {
-      await executeChild(checkPeriod, {
-        workflowId: `${workflowId}:check`,
-        taskQueue: taskQueues.billing,
-        args: [{ period }],
-        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-        staticSummary: `Check the invoices of ${period.slice(0, 7)}`,
-      });
-    } catch (error) {
-      if (error instanceof ChildWorkflowFailure && error.cause instanceof ApplicationFailure) {
-        reportProblem(error.cause.type ?? 'check_failed', error.cause.message);
-        throw error.cause;
-      }
-      throw error;
-    }
   }
 }
 

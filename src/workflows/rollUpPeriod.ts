@@ -2,7 +2,6 @@ import { TypedSearchAttributes, WorkflowExecutionAlreadyStartedError } from '@te
 import {
   ApplicationFailure,
   allHandlersFinished,
-  ChildWorkflowFailure,
   condition,
   continueAsNew,
   defineQuery,
@@ -19,10 +18,10 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { databaseActivities } from './activityOptions.ts';
-import { checkPeriod } from './checkPeriod.ts';
 import { workflowIds } from './ids.ts';
 import { issuePeriod } from './issuePeriod.ts';
 import { clearProblem, enterPhase, reportProblem } from './progress.ts';
+import { provePeriod } from './provePeriod.ts';
 import {
   issueMessages,
   type OperatorRequest,
@@ -191,22 +190,7 @@ export async function rollUpPeriod(input: RollUpPeriodInput): Promise<RollUpPeri
       reportProblem('worklist_not_whole', message);
       throw ApplicationFailure.nonRetryable(message, 'worklist_not_whole', counted);
     }
-    try {
-      await executeChild(checkPeriod, {
-        workflowId: `${workflowId}:check`,
-        taskQueue: taskQueues.billing,
-        args: [{ period }],
-        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-        staticSummary: `Check the invoices of ${period.slice(0, 7)}`,
-      });
-    } catch (error) {
-      if (error instanceof ChildWorkflowFailure && error.cause instanceof ApplicationFailure) {
-        reportProblem(error.cause.type ?? 'check_failed', error.cause.message);
-        throw error.cause;
-      }
-      throw error;
-    }
+    await provePeriod(period);
     await databaseActivities.recordRolledUp({ period });
   }
 

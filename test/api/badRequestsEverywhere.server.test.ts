@@ -84,25 +84,35 @@ const oddTexts = [
 ];
 let deep: unknown = 'x';
 for (let depth = 0; depth < 2_000; depth += 1) deep = [deep];
-/** As JSON texts: some of them are no value of JavaScript. */
+/** As JSON texts, since some of them are no value of JavaScript; the likeliest to be refused come first. */
 const oddValues = [
-  ...oddTexts.map((value) => JSON.stringify(value)),
-  '"\\ud800"',
-  ...['null', 'true', 'false', '0', '-0', '-1', '1', '2', '1.5', '0.1', '1e-7', '1e308', '1e999', '-1e999'],
-  ...['2147483648', '9007199254740992', '9007199254740993', '999999999999999999999999'],
+  ...['1e999', '-1e999', '1e308', '999999999999999999999999', '9007199254740993', '9007199254740992'],
+  ...['2147483648', '1e-7', '0.1', '1.5', '-1', '-0', '0', '1', '2', 'null', 'true', 'false'],
   ...['[]', '{}', '[null]', '[[]]', '[{}]', '[""]', '[1]', '{"a":1}', '{"constructor":{}}'],
   JSON.stringify(deep),
+  '"\\ud800"',
+  ...oddTexts.map((value) => JSON.stringify(value)),
 ];
 
 const pathsOf = z.object({
-  paths: z.record(z.string(), z.record(z.string(), z.looseObject({ requestBody: z.unknown().optional() }))),
+  paths: z.record(
+    z.string(),
+    z.record(
+      z.string(),
+      z.object({
+        requestBody: z.unknown().optional(),
+        responses: z.record(z.string(), z.unknown()),
+      }),
+    ),
+  ),
   components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
 });
 const document = pathsOf.parse(JSON.parse(JSON.stringify(buildOpenApiDocument())));
 
+const documentOf = (route: Route) => document.paths[route.path.replaceAll(/:(\w+)/g, '{$1}')]?.[route.method];
+
 /** The names of all that a body may have, from the document. */
 function fieldsOf(route: Route): readonly string[] {
-  const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
   const names = new Set<string>();
   const visit = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) return;
@@ -113,7 +123,7 @@ function fieldsOf(route: Route): readonly string[] {
     }
     for (const inner of Object.values(value)) visit(inner);
   };
-  visit(document.paths[path]?.[route.method]?.requestBody);
+  visit(documentOf(route)?.requestBody);
   return [...names];
 }
 
@@ -170,8 +180,16 @@ function send(name: string, request: RowRequest, role: 'gateway' | 'platform_adm
   });
 }
 
+/** A value that is right by itself, and makes another place wrong. */
+const makesWrong: Readonly<Record<string, string>> = {
+  '/body/force': '/body/reason',
+  '/body/events': '/body',
+};
+
 /** What is not as it should be in the answer to an odd input; undefined where nothing is. */
-function faultOf({ at }: OddRequest, answer: Answer): string | undefined {
+function faultOf(route: Route, { at }: OddRequest, answer: Answer): string | undefined {
+  const statuses = Object.keys(documentOf(route)?.responses ?? {});
+  if (!statuses.includes(String(answer.status))) return `the document says nothing of ${answer.text}`;
   if (answer.status < 400) return undefined;
   const { code, detail, errors } = answer.json;
   if (answer.status >= 500 || typeof code !== 'string' || typeof detail !== 'string') {
@@ -179,7 +197,9 @@ function faultOf({ at }: OddRequest, answer: Answer): string | undefined {
   }
   if (code !== 'invalid_input') return undefined;
   const faults = z.array(z.object({ pointer: z.string(), detail: z.string() })).parse(errors);
-  const isNamed = faults.some(({ pointer }) => pointer === at || pointer.startsWith(`${at}/`));
+  const isNamed = faults.some(({ pointer }) =>
+    [at, makesWrong[at]].some((place) => pointer === place || pointer.startsWith(`${place}/`)),
+  );
   if (!isNamed) return `it names ${faults.map(({ pointer }) => pointer)}`;
   // The words of the library, for what nobody has said what is allowed.
   return faults.find((fault) => /^(?:$|Invalid|Too|Unrecognized)/.test(fault.detail))?.detail;
@@ -189,7 +209,7 @@ const withInputs = routes.filter(
   ({ method, params, query }) =>
     takesBody(method) || Object.keys({ ...params.shape, ...query.shape }).length > 0,
 );
-const atOnce = 10;
+const mostTaken = 8;
 
 describe('an odd value in any place of a request', () => {
   it('is sent to many routes', () => {
@@ -201,16 +221,22 @@ describe('an odd value in any place of a request', () => {
     async (name, route) => {
       const isGateways = route.access !== 'public' && !route.access.includes('platform_admin');
       const role = isGateways ? 'gateway' : 'platform_admin';
-      const odd = oddRequests(route, routeTable[name]?.[1]?.(world, role) ?? {});
+      const good = routeTable[name]?.[1]?.(world, role) ?? {};
       const faults: string[] = [];
-      for (let first = 0; first < odd.length; first += atOnce) {
-        await Promise.all(
-          odd.slice(first, first + atOnce).map(async (one) => {
-            const fault = faultOf(one, await send(name, one.request, role));
+      const places = Map.groupBy(oddRequests(route, good), ({ at }) => at);
+      await Promise.all(
+        [...places.values()].map(async (odd) => {
+          let taken = 0;
+          for (const one of odd) {
+            const answer = await send(name, one.request, role);
+            const fault = faultOf(route, one, answer);
             if (fault !== undefined) faults.push(`${one.at} ${one.what.slice(0, 80)}: ${fault}`);
-          }),
-        );
-      }
+            // A place that takes any text takes the rest of them too, and each is a write.
+            if (answer.status < 300 && route.method !== 'get') taken += 1;
+            if (taken === mostTaken) break;
+          }
+        }),
+      );
       expect(faults).toEqual([]);
     },
     60_000,

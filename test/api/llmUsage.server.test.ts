@@ -356,6 +356,45 @@ describe('the list', () => {
     );
   });
 
+  it('shows a tenant the usage of all its deployments and what is unassigned under its name, in one order', async () => {
+    const tenant = `tenant-${randomUUID()}`;
+    const deployments = [randomUUID(), randomUUID(), 'unknown'];
+    const em = forSession(api.orm, systemSession);
+    const now = new Date();
+    for (const id of deployments.slice(0, 2)) {
+      await em.insert(CloudDeployment, {
+        id,
+        tenantId: tenant,
+        slug: id,
+        displayName: id,
+        createdAt: now,
+        updatedAt: now,
+      });
+    }
+    const events = Array.from({ length: 9 }, (_, index) =>
+      inMarch({
+        tenant_id: tenant,
+        deployment_id: deployments[index % 3],
+        occurred_at: `2026-03-0${index + 1}T00:00:00Z`,
+      }),
+    );
+    await post({ events });
+    const token = tokenFor('tenant', { tenant_id: tenant });
+    const seen: unknown[] = [];
+    let cursor = '';
+    do {
+      const page = await list(`limit=2${cursor}`, token);
+      seen.push(...idsOf(page));
+      cursor = page.json['next_cursor'] === null ? '' : `&cursor=${String(page.json['next_cursor'])}`;
+    } while (cursor !== '');
+    const ids = events.map((sent) => sent.gateway_request_id).reverse();
+    expect(seen).toEqual(ids);
+    expect(idsOf(await list(`tenant=${tenant}`))).toEqual(ids);
+    expect(idsOf(await list('state=unassigned', token))).toEqual([ids[0], ids[3], ids[6]]);
+    expect(idsOf(await list('state=billable', token))).toEqual(ids.filter((_, index) => index % 3 !== 0));
+    expect(idsOf(await list(`deployment=${deployments[0]}&tenant=tenant-a`))).toEqual([]);
+  });
+
   it('shows operators what is unassigned, with its problem', async () => {
     const sent = event({ tenant_id: 'tenant-usd', deployment_id: inDollars });
     await post(sent);

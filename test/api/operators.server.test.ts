@@ -1,6 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { NativeConnection, Worker } from '@temporalio/worker';
+import { PeriodLedger } from '../../src/entities/periodLedger.ts';
+import { forSession, systemSession } from '../../src/session.ts';
+import { workflowIds } from '../../src/workflows/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type ApiUnderTest, itemsOf, startApi, tokenFor } from './apiUnderTest.ts';
 import { connectTestTemporal, type TemporalUnderTest } from './temporalUnderTest.ts';
@@ -166,4 +169,27 @@ describe('/schedules', () => {
     expect((await post('/api/v1/schedules/nothing/trigger')).status).toBe(404);
     expect(itemsOf(await get('/api/v1/audit?subject_id=nothing'))).toEqual([]);
   });
+});
+
+describe('a process that nobody serves', () => {
+  it('is a 503 for who asks it for something, and says that it may still be done', async () => {
+    const period = '2026-04-01';
+    const workflowId = workflowIds.rollUpPeriod(period);
+    const [startedAt, issueAfter] = [new Date(), new Date()];
+    await forSession(api.orm, systemSession).insert(PeriodLedger, {
+      periodStart: period,
+      state: 'rolled_up',
+      workflowId,
+      runId: 'any',
+      startedAt,
+      issueAfter,
+    });
+    const run = await temporal.client.workflow.start('rollUpPeriod', { workflowId, taskQueue: 'nobody' });
+    for (const path of ['retry', 'tenants/acme/skip']) {
+      const answer = await post(`/api/v1/rollups/${period}/${path}`, { reason: 'test' });
+      expect([answer.status, answer.json['code']]).toEqual([503, 'process_not_answering']);
+      expect(answer.headers.get('retry-after')).toBe('5');
+    }
+    await run.terminate();
+  }, 60_000);
 });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { EntityManager } from '@mikro-orm/postgresql';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Client } from '@temporalio/client';
 import { addPlanVersion } from '../../src/services/addPlanVersion.ts';
 import { addInvoiceLine } from '../../src/services/adjustInvoice.ts';
@@ -57,7 +57,7 @@ export async function seedRouteWorld(api: ApiUnderTest, worker: TestWorker) {
     focusFileId,
     invoices: await seedInvoices(em),
     rollup: await seedRollUp(api, worker),
-    llm: await seedLlmUsage(em),
+    llm: await seedLlmUsage(api.orm, em),
     usedDeploymentId: (await createDeployment(em, { tenantId: ours, slug: 'used' }, requested())).id,
     deployments: {
       tenant: await seedDeployments(em, 'tenants', tenant.deployed),
@@ -158,9 +158,9 @@ async function seedRollUp(api: ApiUnderTest, worker: TestWorker) {
   return { period: rolledUp, toRetry, toSkip };
 }
 
-async function seedLlmUsage(em: EntityManager) {
+async function seedLlmUsage(orm: MikroORM, em: EntityManager) {
   const { id: deploymentId } = await createDeployment(em, { tenantId: ours, slug: 'llm' }, requested());
-  const [unassigned] = await recordLlmUsage(em, [
+  const [unassigned] = await recordLlmUsage(orm, [
     {
       gatewayRequestId: randomUUID(),
       tenantId: ours,

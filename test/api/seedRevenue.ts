@@ -44,6 +44,8 @@ export interface SeededSubscriber {
   readonly subscriptionAddon: string;
   readonly draft: string;
   readonly issued: string;
+  readonly creditNote: string;
+  readonly llmUsageEvent: string;
 }
 
 /** Rows of the revenue side, written as the service's own workers write. Texts that a tenant could read carry `label`. */
@@ -183,7 +185,7 @@ export function revenueSeeder(orm: MikroORM) {
         createdAt: at,
       });
       await em.insert(LateUsage, { deployment, usageMonth: '2026-03-01', tenantId, noticedAt: at });
-      await em.insert(LlmUsageEvent, {
+      const llmUsageEvent = await em.insert(LlmUsageEvent, {
         gatewayRequestId: `request of ${label} ${tenantId}`,
         tenantId,
         claimedDeploymentId: deployment,
@@ -202,7 +204,9 @@ export function revenueSeeder(orm: MikroORM) {
       const issued = await this.draft(tenantId, label, '2026-03-01', deployment);
       await this.issue(issued);
       const money = { invoice: issued, tenantId, currency: 'AUD' };
+      const creditNote = randomUUID();
       await em.insert(CreditNote, {
+        id: creditNote,
         ...money,
         number: `CN-${label}-${tenantId}`,
         subtotalCents: 0,
@@ -221,7 +225,15 @@ export function revenueSeeder(orm: MikroORM) {
         receivedAt: at,
       });
       await em.insert(Receivable, { invoice: issued, tenantId, nextAttemptAt: at, createdAt: at });
-      return { deployment, subscription, subscriptionAddon, draft, issued };
+      return {
+        deployment,
+        subscription,
+        subscriptionAddon,
+        draft,
+        issued,
+        creditNote,
+        llmUsageEvent: String(llmUsageEvent),
+      };
     },
 
     /** A draft of $50.00 and $5.00 GST: a line of the plan, an operator's line of nothing, the tax, and inputs. */

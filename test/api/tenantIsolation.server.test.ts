@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { routes } from '../../src/api/routes.ts';
+import { addInvoiceLine } from '../../src/services/adjustInvoice.ts';
+import { assignLlmUsage } from '../../src/services/assignLlmUsage.ts';
 import { attachAddon } from '../../src/services/attachAddon.ts';
 import { attachResource } from '../../src/services/attachResource.ts';
 import {
@@ -10,8 +12,11 @@ import {
 } from '../../src/services/billingProfile.ts';
 import { changePlan } from '../../src/services/changePlan.ts';
 import { createDeployment } from '../../src/services/createDeployment.ts';
+import { creditInvoice } from '../../src/services/creditInvoice.ts';
 import { detachAddon } from '../../src/services/detachAddon.ts';
 import { findDeployment } from '../../src/services/findDeployment.ts';
+import { gstReport } from '../../src/services/gstReport.ts';
+import { issueDraft } from '../../src/services/issueDraft.ts';
 import { listAudit } from '../../src/services/listAudit.ts';
 import { listCostLines } from '../../src/services/listCostLines.ts';
 import { listDeploymentEvents, listDeployments } from '../../src/services/listDeployments.ts';
@@ -23,13 +28,27 @@ import {
   readListings,
 } from '../../src/services/listInventory.ts';
 import { listInvoices } from '../../src/services/listInvoices.ts';
+import { listLlmUsage } from '../../src/services/listLlmUsage.ts';
+import { listReceivables } from '../../src/services/listReceivables.ts';
+import { listTenantInvoices } from '../../src/services/listTenantInvoices.ts';
+import { listUsage, listUsageDays } from '../../src/services/listUsage.ts';
 import { readBalanceTrend, readLatestBalance } from '../../src/services/readBalance.ts';
 import { readSubscription } from '../../src/services/readSubscription.ts';
+import { readCreditNote, readTenantInvoice } from '../../src/services/readTenantInvoice.ts';
+import { receivablesAgeing } from '../../src/services/receivablesAgeing.ts';
 import { recordAudit } from '../../src/services/recordAudit.ts';
+import { recordManualUsage } from '../../src/services/recordManualUsage.ts';
+import { recordPayment } from '../../src/services/recordPayment.ts';
+import { reissueInvoice } from '../../src/services/reissueInvoice.ts';
+import { retryReceivable } from '../../src/services/retryReceivable.ts';
+import { listLedger } from '../../src/services/rollup/periodLedger.ts';
+import { tenantsToBill } from '../../src/services/rollup/previewRollUp.ts';
+import { listExceptions } from '../../src/services/rollup/worklistExceptions.ts';
 import { setDeploymentState } from '../../src/services/setDeploymentState.ts';
 import { subscribeDeployment } from '../../src/services/subscribeDeployment.ts';
 import { transitionDeployment } from '../../src/services/transitionDeployment.ts';
 import { updateDeployment } from '../../src/services/updateDeployment.ts';
+import { voidInvoice } from '../../src/services/voidInvoice.ts';
 import { forSession, type Session, systemSession } from '../../src/session.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type ApiUnderTest, itemsOf, startApi, tokenFor } from './apiUnderTest.ts';
@@ -41,6 +60,7 @@ let api: ApiUnderTest;
 let mine: SeededTenant;
 let theirs: SeededTenant;
 let invoiceUuid: string;
+let mySubscriber: SeededSubscriber;
 let theirSubscriber: SeededSubscriber;
 
 const me: Session = { role: 'tenant', tenantId: 'tenant-a', subject: 'test-tenant' };
@@ -57,7 +77,7 @@ beforeAll(async () => {
   const revenue = revenueSeeder(api.orm);
   const catalog = await revenue.catalog();
   await revenue.operations(catalog);
-  await revenue.subscriber('tenant-a', 'ours', catalog);
+  mySubscriber = await revenue.subscriber('tenant-a', 'ours', catalog);
   theirSubscriber = await revenue.subscriber('tenant-b', 'FOREIGN', catalog);
   await seed.balance('2026-04-15T11:07:00Z', '12.5');
   await seed.listing('droplet', 'fresh');
@@ -493,6 +513,146 @@ describe("another tenant's deployment", () => {
       if (deployment === own?.id) await expect(attached).rejects.toThrow(/row-level security/);
       else expect(await attached).toBeNull();
     }
+  });
+});
+
+describe("another tenant's invoices, usage and charges", () => {
+  const april = '2026-04-01';
+  const everything = { limit: 200 };
+  const books = () =>
+    forSession(api.orm, systemSession).execute<object[]>(
+      `select to_jsonb(invoice) as invoice, to_jsonb(receivable) as receivable,
+         (select jsonb_agg(line order by line.id) from tenant_invoice_lines line where line.invoice_id = invoice.id) as lines,
+         (select count(*) from payments payment where payment.invoice_id = invoice.id) as payments,
+         (select count(*) from credit_notes note where note.invoice_id = invoice.id) as notes,
+         (select count(*) from invoice_adjustments adjustment where adjustment.invoice_id = invoice.id) as adjustments,
+         (select count(*) from manual_usage manual where manual.tenant_id = invoice.tenant_id) as corrections,
+         (select jsonb_agg(event) from llm_usage_events event where event.tenant_id = invoice.tenant_id) as events
+       from tenant_invoices invoice left join receivables receivable on receivable.invoice_id = invoice.id
+       where invoice.tenant_id = 'tenant-b' order by invoice.id`,
+    );
+
+  it('are a 404 by their ids, as what is not there, and in no list, whatever the filter', async () => {
+    const { draft, issued, creditNote, deployment } = theirSubscriber;
+    const nobody = '00000000-0000-4000-8000-000000000000';
+    const days = `?period=${april}&resource_kind=droplet_hours&deployment_id=`;
+    for (const [id, before, after] of [
+      [draft, '/invoices/', ''],
+      [issued, '/invoices/', ''],
+      [draft, '/invoices/', '/pdf'],
+      [issued, '/invoices/', '/pdf'],
+      [creditNote, '/credit-notes/', '/pdf'],
+      [deployment, `/usage/days${days}`, ''],
+    ] as const) {
+      const ask = (one: string) => api.call(`/api/v1${before}${one}${after}`, { token: myToken });
+      const [foreign, missing] = [await ask(id), await ask(nobody)];
+      expect([before, after, foreign.status]).toEqual([before, after, 404]);
+      expect({ ...foreign.json, request_id: '' }).toEqual({ ...missing.json, request_id: '' });
+    }
+    for (const list of [
+      '/invoices?tenant=tenant-b',
+      '/llm-usage?tenant=tenant-b',
+      `/llm-usage?deployment=${deployment}`,
+      `/usage?period=${april}&tenant=tenant-b`,
+      `/usage?period=${april}&deployment_id=${deployment}`,
+      '/deployments?tenant=tenant-b',
+    ]) {
+      const answer = await api.call(`/api/v1${list}`, { token: myToken });
+      const foreign = answer.text.includes('FOREIGN') || answer.text.includes('tenant-b');
+      expect([list, answer.status, foreign]).toEqual([list, 200, false]);
+    }
+    for (const list of ['/invoices', '/llm-usage', `/usage?period=${april}`]) {
+      const rows = itemsOf(await api.call(`/api/v1${list}`, { token: myToken }));
+      expect([list, ...new Set(rows.map((row) => row['tenant_id']))]).toEqual([list, 'tenant-a']);
+    }
+  });
+
+  it('are as little there where the conditions of our own are switched off', async () => {
+    const em = () => forSession(api.orm, me);
+    const { draft, issued, creditNote, deployment } = theirSubscriber;
+    const now = new Date();
+    const tenants = (rows: readonly { readonly tenantId: string }[]) => [
+      ...new Set(rows.map((row) => row.tenantId)),
+    ];
+    expect(tenants(await listTenantInvoices(em(), {}, everything))).toEqual(['tenant-a']);
+    expect(tenants(await listLlmUsage(em(), {}, everything))).toEqual(['tenant-a']);
+    for (const id of [draft, issued]) expect(await readTenantInvoice(em(), id)).toBeUndefined();
+    expect(await readCreditNote(em(), creditNote)).toBeUndefined();
+    // Even as the session whose reading of the days is the service's own.
+    const used = await listUsage(em(), em(), { period: april, tenants: [], now }, everything);
+    expect(tenants(used.map((row) => row.deployment))).toEqual(['tenant-a']);
+    const days = { deploymentId: deployment, resourceKind: 'droplet_hours' as const, period: april, now };
+    expect(await listUsageDays(em(), em(), days)).toBeUndefined();
+    expect(await listReceivables(em(), {}, everything)).toEqual([]);
+    expect(await listLedger(em())).toEqual([]);
+    expect(await listExceptions(em(), april, everything)).toEqual([]);
+    const toBill = await tenantsToBill(em(), april, 50);
+    expect(toBill.tenantIds.filter((tenant) => tenant !== 'tenant-a')).toEqual([]);
+    const totals = JSON.stringify([
+      await gstReport(em(), april),
+      await receivablesAgeing(em(), '2026-07-01'),
+    ]);
+    expect(totals).not.toContain('tenant-b');
+  });
+
+  it('stay as they are, whatever a tenant calls: no service finds them, or the database refuses', async () => {
+    const before = await books();
+    const em = () => forSession(api.orm, me);
+    const { draft, issued, deployment, llmUsageEvent } = theirSubscriber;
+    const request = { now: new Date(), actor: systemSession, reason: 'taken', requestId: 'test' };
+    for (const invoiceId of [draft, issued]) {
+      const line = { deploymentId: null, description: 'taken', amountCents: -1 };
+      const money = { amountCents: 1, paidOn: '2026-04-20', reference: `taken ${invoiceId}`, source: 'test' };
+      expect(await addInvoiceLine(em(), { ...request, ...line, invoiceId })).toBeUndefined();
+      expect(await issueDraft(em(), { ...request, invoiceId })).toBe(false);
+      expect(
+        await recordPayment(em(), { ...request, ...money, currency: undefined, invoiceId }),
+      ).toBeUndefined();
+      expect(await voidInvoice(em(), { ...request, invoiceId })).toBeUndefined();
+      expect(await reissueInvoice(em(), { ...request, invoiceId })).toBeUndefined();
+      expect(await creditInvoice(em(), { ...request, amountCents: 1, invoiceId })).toBeUndefined();
+      expect(await retryReceivable(em(), { ...request, invoiceId })).toBe(false);
+    }
+    const usage = { resourceKind: 'llm_tokens' as const, day: '2026-04-02', quantity: '1', at: new Date() };
+    const corrected = recordManualUsage(em(), { ...request, ...usage, deploymentId: deployment });
+    expect(await corrected).toBeUndefined();
+    const assigned = assignLlmUsage(em(), {
+      ...request,
+      eventId: BigInt(llmUsageEvent),
+      deploymentId: deployment,
+      at: new Date(),
+    });
+    expect(await assigned).toBeUndefined();
+    expect(await books()).toEqual(before);
+    expect(before).toHaveLength(2);
+  });
+
+  it("and its own are not a tenant's to change either", async () => {
+    const calls: [path: string, body: object][] = [
+      [`/invoices/${mySubscriber.draft}/lines`, { description: 'a', amount_cents: -1, reason: 'a' }],
+      [`/invoices/${mySubscriber.draft}/issue`, {}],
+      [`/invoices/${mySubscriber.issued}/pay`, { amount_cents: 1, paid_on: '2026-04-20', reference: 'a' }],
+      [`/invoices/${mySubscriber.issued}/void`, { reason: 'a' }],
+      [`/invoices/${mySubscriber.issued}/credit-notes`, { amount_cents: 1, reason: 'a' }],
+      [`/receivables/${mySubscriber.issued}/retry`, { reason: 'a' }],
+      [
+        `/llm-usage/${mySubscriber.llmUsageEvent}/assign`,
+        { deployment_id: mySubscriber.deployment, reason: 'a' },
+      ],
+      ['/usage', { deployment_id: mySubscriber.deployment }],
+    ];
+    for (const [path, body] of calls) {
+      const answer = await api.call(`/api/v1${path}`, { method: 'POST', token: myToken, body });
+      expect([path, answer.status, answer.json['code']]).toEqual([path, 403, 'forbidden']);
+    }
+    const voided = voidInvoice(forSession(api.orm, me), {
+      invoiceId: mySubscriber.issued,
+      now: new Date(),
+      actor: systemSession,
+      reason: 'mine',
+    });
+    // To lock a row is to have the right to change it.
+    expect(await voided).toBeUndefined();
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { addDays, daysBetween } from '../../src/domain/calendar.ts';
 import type { ResourcePriceTerms } from '../../src/domain/planTerms.ts';
-import { priceSpans } from '../../src/domain/resourcePrices.ts';
+import { priceInForce, priceSpans } from '../../src/domain/resourcePrices.ts';
 
 const price = (effectiveFrom: string): ResourcePriceTerms => ({
   unit: 'hour',
@@ -46,6 +46,7 @@ describe('the spans of days with one price', () => {
 
   it('of no days are none', () => {
     expect(spansOf(['2020-01-01'], '2026-04-01', '2026-04-01')).toEqual([]);
+    expect(spansOf(['2020-01-01'], '2026-04-02', '2026-04-01')).toEqual([]);
   });
 
   it('follow on each other over all days, each day at the price in force at its end', () => {
@@ -73,5 +74,17 @@ describe('the spans of days with one price', () => {
         }
       }),
     );
+  });
+});
+
+describe('the price in force', () => {
+  it.each([
+    ['2026-04-10', null],
+    ['2026-04-11', '2026-04-11'],
+    ['2026-04-20', '2026-04-11'],
+    ['2026-04-21', '2026-04-21'],
+  ])('at the end of %s is that of %s', (day, expected) => {
+    const prices = ['2026-04-21', '2026-04-11', '2026-05-01'].map(price);
+    expect(priceInForce(prices, day)?.effectiveFrom ?? null).toBe(expected);
   });
 });

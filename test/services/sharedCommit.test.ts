@@ -10,11 +10,14 @@ interface Group {
 }
 
 /** A writer whose groups the test commits and fails by hand; a result is ten times its item. */
-function byHand(options: { largestGroup?: number; longestQueue?: number } = {}) {
+function byHand(options: { largestGroup?: number; longestQueue?: number; goodGroup?: number } = {}) {
   const groups: Group[] = [];
+  const moments: (() => void)[] = [];
   const commits = shareCommits<number, number>({
     largestGroup: options.largestGroup ?? 100,
     longestQueue: options.longestQueue ?? 1_000,
+    goodGroup: options.goodGroup ?? 1,
+    gather: () => new Promise((resolve) => moments.push(resolve)),
     write: (items) =>
       new Promise((resolve, reject) => {
         groups.push({ items, commit: () => resolve(items.map((item) => item * 10)), fail: reject });
@@ -34,7 +37,9 @@ function byHand(options: { largestGroup?: number; longestQueue?: number } = {}) 
     return outcome;
   };
   const written = () => groups.map(({ items }) => items);
-  return { groups, submit, written };
+  /** Ends the moment in which the writer waits for more. */
+  const goOn = () => moments.shift()?.();
+  return { groups, moments, submit, written, goOn };
 }
 
 describe('commits that are shared', () => {
@@ -98,6 +103,28 @@ describe('commits that are shared', () => {
     expect(written()).toEqual([[0], [1, 2, 3], [4], [5, 6, 7, 8], [9]]);
   });
 
+  it('gather for a moment after a group that several shared, where it made little use of its commit', async () => {
+    const { groups, moments, submit, written, goOn } = byHand({ goodGroup: 4 });
+    submit(1);
+    submit(2);
+    submit(3);
+    groups[0]?.commit();
+    await turn();
+    groups[1]?.commit();
+    await turn();
+    submit(4);
+    await turn();
+    expect([written(), moments.length]).toEqual([[[1], [2, 3]], 1]);
+    submit(5, 6, 7);
+    goOn();
+    await turn();
+    expect(written()).toEqual([[1], [2, 3], [4, 5, 6, 7]]);
+    submit(8);
+    groups[2]?.commit();
+    await turn();
+    expect(written()).toEqual([[1], [2, 3], [4, 5, 6, 7], [8]]);
+  });
+
   it('refuse at once what the queue has no place for, and take it again when it has', async () => {
     const { groups, submit } = byHand({ longestQueue: 3 });
     submit(0);
@@ -120,7 +147,8 @@ describe('commits that are shared', () => {
         fc.scheduler(),
         fc.array(fc.array(fc.boolean(), { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 15 }),
         fc.integer({ min: 1, max: 8 }),
-        async (scheduler, requests, largestGroup) => {
+        fc.integer({ min: 1, max: 8 }),
+        async (scheduler, requests, largestGroup, goodGroup) => {
           let next = 0;
           const numbered = requests.map((request) =>
             request.map((isPoison) => {
@@ -133,6 +161,8 @@ describe('commits that are shared', () => {
           const commits = shareCommits<number, number>({
             largestGroup,
             longestQueue: 1_000,
+            goodGroup,
+            gather: () => scheduler.schedule(Promise.resolve(), 'moment'),
             write: async (items) => {
               groups.push(items);
               await scheduler.schedule(Promise.resolve(), 'commit');

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
@@ -17,7 +18,7 @@ export interface TimeSkippingWorker {
   readonly client: Client;
   /** What workflows take for now. */
   now(): Promise<Date>;
-  /** Lets time pass: `1 day`, or milliseconds. */
+  /** Lets time pass, once no activity runs any more: `1 day`, or milliseconds. */
   pass(duration: string | number): Promise<void>;
   /** A fresh EntityManager that sees what the service's own workers see. */
   em(): EntityManager;
@@ -61,7 +62,7 @@ export async function startTimeSkippingWorker(appUrl: string): Promise<TimeSkipp
   return {
     client: new Client({ connection: environment.connection, namespace }),
     now: async () => new Date(await environment.currentTimeMs()),
-    pass: (duration) => environment.sleep(duration as Parameters<typeof environment.sleep>[0]),
+    pass: (duration) => letPass(environment, duration),
     em: () => forSession(orm, systemSession),
     async stop() {
       for (const worker of workers) worker.shutdown();
@@ -70,6 +71,26 @@ export async function startTimeSkippingWorker(appUrl: string): Promise<TimeSkipp
       await environment.teardown();
     },
   };
+}
+
+const lookAgainMs = 500;
+
+/**
+ * The server holds its time for a child workflow that ends until its parent was told, and for ever where the parent was over before
+ * (temporalio/sdk-typescript#1101). Time that stands still is let go until it moves.
+ */
+async function letPass(environment: TestWorkflowEnvironment, duration: string | number): Promise<void> {
+  let hasPassed = false;
+  const passing = environment.sleep(duration as Parameters<typeof environment.sleep>[0]).finally(() => {
+    hasPassed = true;
+  });
+  for (;;) {
+    const before = await environment.currentTimeMs();
+    await Promise.race([passing, setTimeout(lookAgainMs)]);
+    if (hasPassed) return passing;
+    const moved = (await environment.currentTimeMs()) - before;
+    if (moved < 2 * lookAgainMs) await environment.connection.testService?.unlockTimeSkipping({});
+  }
 }
 
 /** Temporal's number of the type. */

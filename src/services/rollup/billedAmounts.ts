@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { safeCents } from '../../domain/money.ts';
 import { nextPeriod, type Period } from '../../domain/period.ts';
 import type { AdjustmentInputs } from '../../domain/tenantInvoice.ts';
+import { arrayLiteral } from '../arrayLiteral.ts';
 import { monthKey } from './lateMonths.ts';
 import { waitsForReissue } from './waitingInvoices.ts';
 
@@ -30,17 +31,22 @@ export async function loadBilledMonths(
   const rows = await em.execute<
     { deployment_id: string; usage_month: string; usage_cents: string; llm_cents: string }[]
   >(
-    `select month.deployment_id, month.usage_month::text,
-       coalesce(sum(line.amount_cents) filter (where line.type <> 'llm_usage'), 0)::text as usage_cents,
-       coalesce(sum(line.amount_cents) filter (where line.type = 'llm_usage'), 0)::text as llm_cents
+    `select month.deployment_id, month.usage_month::text, billed.usage_cents::text, billed.llm_cents::text
      from jsonb_to_recordset(?::jsonb) month (deployment_id uuid, usage_month date)
-     join tenant_invoice_lines line on line.deployment_id = month.deployment_id and line.service_period = month.usage_month
-     join tenant_invoices invoice on invoice.id = line.invoice_id
-     where line.type <> 'tax' and not jsonb_exists(line.meta, 'adjustment_id')
-       and invoice.id not in (select jsonb_array_elements_text(?::jsonb)::uuid)
-       and (invoice.status <> 'void' or invoice.period_start <> month.usage_month and ${waitsForReissue('invoice')})
-     group by 1, 2`,
-    [toRecords(months), JSON.stringify(inPlaceOf)],
+     cross join lateral (
+       select count(*) as lines,
+         coalesce(sum(line.amount_cents) filter (where line.type <> 'llm_usage'), 0) as usage_cents,
+         coalesce(sum(line.amount_cents) filter (where line.type = 'llm_usage'), 0) as llm_cents
+       from tenant_invoice_lines line
+       join tenant_invoices invoice on invoice.id = line.invoice_id
+       where line.deployment_id = month.deployment_id and line.service_period = month.usage_month
+         and line.type <> 'tax' and not jsonb_exists(line.meta, 'adjustment_id')
+         and invoice.id <> all(?::uuid[])
+         and (invoice.status <> 'void' or invoice.period_start <> month.usage_month and ${waitsForReissue('invoice')})
+       offset 0
+     ) billed
+     where billed.lines > 0`,
+    [toRecords(months), arrayLiteral(inPlaceOf)],
   );
   return new Map(
     rows.map((row) => [
@@ -59,11 +65,15 @@ export async function loadGatewayCharges(
   months: readonly DeploymentMonth[],
 ): Promise<ReadonlyMap<string, string>> {
   const rows = await em.execute<{ deployment_id: string; usage_month: string; charge: string }[]>(
-    `select month.deployment_id, month.usage_month::text, trim_scale(sum(event.charge))::text as charge
+    `select month.deployment_id, month.usage_month::text, total.charge
      from jsonb_to_recordset(?::jsonb) month (deployment_id uuid, usage_month date, starts_at timestamptz, ends_at timestamptz)
-     join llm_usage_events event on event.deployment_id = month.deployment_id and event.state = 'billable'
-       and event.occurred_at >= month.starts_at and event.occurred_at < month.ends_at
-     group by 1, 2`,
+     cross join lateral (
+       select trim_scale(sum(event.charge))::text as charge from llm_usage_events event
+       where event.deployment_id = month.deployment_id and event.state = 'billable'
+         and event.occurred_at >= month.starts_at and event.occurred_at < month.ends_at
+       offset 0
+     ) total
+     where total.charge is not null`,
     [toRecords(months)],
   );
   return new Map(rows.map((row) => [monthKey(row.deployment_id, row.usage_month), row.charge]));
@@ -95,8 +105,8 @@ export async function loadAdjustments(
 ): Promise<ReadonlyMap<string, readonly AdjustmentInputs[]>> {
   const rows = await em.execute<AdjustmentRow[]>(
     `select invoice_id, id, deployment_id, description, amount_cents::text, reason from invoice_adjustments
-     where invoice_id in (select jsonb_array_elements_text(?::jsonb)::uuid) order by created_at, id`,
-    [JSON.stringify(invoiceIds)],
+     where invoice_id = any(?::uuid[]) order by created_at, id`,
+    [arrayLiteral(invoiceIds)],
   );
   const byInvoice = new Map<string, AdjustmentInputs[]>();
   for (const row of rows) {

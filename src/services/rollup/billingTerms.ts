@@ -93,9 +93,11 @@ export async function loadDeploymentTerms(
           'qty', trim_scale(addon.qty)::text, 'priceCents', addon.price_cents, 'currency', addon.currency,
           'startsOn', addon.starts_on, 'endsOn', addon.ends_on))
         from subscription_addons addon where addon.subscription_id = subscription.id) as addons
-     from cloud_deployments deployment
+     from jsonb_array_elements_text(?::jsonb) tenant (id)
+     cross join lateral (
+       select tenant_id, id, slug from cloud_deployments where tenant_id = tenant.id offset 0
+     ) deployment
      left join subscriptions subscription on subscription.deployment_id = deployment.id
-     where deployment.tenant_id in (select jsonb_array_elements_text(?::jsonb))
      order by deployment.tenant_id, deployment.slug collate "C"`,
     [JSON.stringify(tenantIds)],
   );

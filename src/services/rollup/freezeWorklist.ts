@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { nextPeriod, type Period, periodBounds } from '../../domain/period.ts';
 import type { Session } from '../../session.ts';
 import { recordAudit } from '../recordAudit.ts';
+import { awaitUsageChanges } from '../usageChanges.ts';
 import { lateUsageCanBeCarried } from './waitingInvoices.ts';
 
 export interface FreezeWorklist {
@@ -39,6 +40,7 @@ export function endOfGrace(period: Period, graceHours: number): Date {
  */
 export async function freezeWorklist(em: EntityManager, input: FreezeWorklist): Promise<number> {
   return em.transactional(async (transaction) => {
+    await awaitUsageChanges(transaction);
     if (await openLedger(transaction, input)) {
       await reopenWork(transaction, input);
       await addWork(transaction, input);

@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Period } from '../../domain/period.ts';
 import type { DeploymentInputs } from '../../domain/tenantInvoice.ts';
+import { arrayLiteral } from '../arrayLiteral.ts';
 import { lateUsageCanBeCarried, waitsForReissue } from './waitingInvoices.ts';
 
 /** A month of a deployment that changed after it ended. */
@@ -41,10 +42,10 @@ export async function loadLateMonths(
   const open = await em.execute<LateRow[]>(
     `select late.tenant_id, late.deployment_id, late.usage_month::text, late.source_metered as is_metered, late.source_llm as is_llm
      from late_usage late
-     where late.tenant_id in (select jsonb_array_elements_text(?::jsonb)) and late.settled_at is null
+     where late.tenant_id = any(?::text[]) and late.settled_at is null
        and (late.usage_month = ?::date or late.usage_month < ?::date and ${lateUsageCanBeCarried})
      order by late.deployment_id, late.usage_month ${query.lock ? 'for update of late' : ''}`,
-    [JSON.stringify(query.tenantIds), query.period, query.period],
+    [arrayLiteral(query.tenantIds), query.period, query.period],
   );
   const carried = await em.execute<LateRow[]>(
     `select stored.tenant_id, (month.value ->> 'deploymentId')::uuid as deployment_id, month.value ->> 'usageMonth' as usage_month,
@@ -54,13 +55,13 @@ export async function loadLateMonths(
        select 'late' as source, value from jsonb_array_elements(stored.inputs -> 'late')
        union all select 'llm', value from jsonb_array_elements(stored.inputs -> 'llm')
      ) month
-     where stored.invoice_id in (select jsonb_array_elements_text(?::jsonb)::uuid) and month.value ->> 'usageMonth' < ?
+     where stored.invoice_id = any(?::uuid[]) and month.value ->> 'usageMonth' < ?
        and not exists (
          select from tenant_invoices own where own.tenant_id = stored.tenant_id
            and own.period_start = (month.value ->> 'usageMonth')::date and ${waitsForReissue('own')}
        )
      group by 1, 2, 3`,
-    [JSON.stringify(query.inPlaceOf), query.period],
+    [arrayLiteral(query.inPlaceOf), query.period],
   );
   const months = new Map<string, LateMonth>();
   for (const [row, isOpen] of [

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Period } from '../../domain/period.ts';
 import { priceInvoice } from '../../domain/tenantInvoice.ts';
+import { arrayLiteral } from '../arrayLiteral.ts';
 import { loadInvoiceInputs, type TenantInputs } from './loadInvoiceInputs.ts';
 import { isFault, orFault, type TenantFault } from './tenantFault.ts';
 import { type Draft, writeDrafts } from './writeDrafts.ts';
@@ -85,7 +86,7 @@ function lockWork(
 ): Promise<WorkRow[]> {
   const [condition, parameters] =
     'tenantIds' in part
-      ? [`work.tenant_id in (select jsonb_array_elements_text(?::jsonb))`, [JSON.stringify(part.tenantIds)]]
+      ? [`work.tenant_id = any(?::text[])`, [arrayLiteral(part.tenantIds)]]
       : ['work.position >= ? and work.position < ?', [part.from, part.until]];
   return em.execute<WorkRow[]>(
     `with work as materialized (
@@ -106,9 +107,9 @@ function lockWork(
 /** Which of the invoices are drafts; they stay drafts until the transaction ends. */
 async function lockDrafts(em: EntityManager, work: readonly WorkRow[]): Promise<ReadonlySet<string>> {
   const rows = await em.execute<{ id: string }[]>(
-    `select id from tenant_invoices where id in (select jsonb_array_elements_text(?::jsonb)::uuid) and status = 'draft'
+    `select id from tenant_invoices where id = any(?::uuid[]) and status = 'draft'
      order by id for update`,
-    [JSON.stringify(work.flatMap(({ invoice_id: id }) => id ?? []))],
+    [arrayLiteral(work.flatMap(({ invoice_id: id }) => id ?? []))],
   );
   return new Set(rows.map(({ id }) => id));
 }
@@ -125,28 +126,31 @@ function toDraft(row: WorkRow, loaded: TenantInputs | TenantFault | undefined): 
   }));
 }
 
+/**
+ * By an array of tenants instead of a join: the policies' conditions have PostgreSQL expect a row at most, and it would compare each
+ * tenant of the month with each outcome.
+ */
 async function recordOutcomes(
   em: EntityManager,
   { period, now }: Pick<RollUpTenants, 'period' | 'now'>,
   outcomes: readonly Outcome[],
 ): Promise<void> {
+  const byTenant = outcomes.map(({ tenantId, state, invoiceId, fault }) => [
+    tenantId,
+    { state, problem: fault?.code ?? null, message: fault?.message ?? null, invoice_id: invoiceId },
+  ]);
   await em.execute(
-    `update rollup_worklist work set state = outcome.state, problem = outcome.problem, message = outcome.message,
-       invoice_id = outcome.invoice_id, attempts = work.attempts + 1, updated_at = ?
-     from jsonb_to_recordset(?::jsonb) outcome (tenant_id text, state text, problem text, message text, invoice_id uuid)
-     where work.period_start = ?::date and work.tenant_id = outcome.tenant_id`,
+    `with batch as materialized (select ?::jsonb as outcomes)
+     update rollup_worklist work set state = outcomes -> work.tenant_id ->> 'state', problem = outcomes -> work.tenant_id ->> 'problem',
+       message = outcomes -> work.tenant_id ->> 'message', invoice_id = (outcomes -> work.tenant_id ->> 'invoice_id')::uuid,
+       attempts = work.attempts + 1, updated_at = ?
+     from batch
+     where work.period_start = ?::date and work.tenant_id = any(?::text[])`,
     [
+      JSON.stringify(Object.fromEntries(byTenant)),
       now,
-      JSON.stringify(
-        outcomes.map(({ tenantId, state, invoiceId, fault }) => ({
-          tenant_id: tenantId,
-          state,
-          problem: fault?.code ?? null,
-          message: fault?.message ?? null,
-          invoice_id: invoiceId,
-        })),
-      ),
       period,
+      arrayLiteral(outcomes.map(({ tenantId }) => tenantId)),
     ],
   );
 }

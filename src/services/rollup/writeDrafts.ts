@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Period } from '../../domain/period.ts';
 import type { PricedInvoice } from '../../domain/tenantInvoice.ts';
+import { arrayLiteral } from '../arrayLiteral.ts';
 import type { TenantInputs } from './loadInvoiceInputs.ts';
 
 /** A priced invoice that is to be a draft. */
@@ -66,58 +67,60 @@ async function insertInvoices(
 }
 
 async function replaceDrafts(em: EntityManager, drafts: readonly Draft[], now: Date): Promise<void> {
-  const ids = JSON.stringify(drafts.map(({ id }) => id));
-  await em.execute(
-    `delete from tenant_invoice_lines where invoice_id in (select jsonb_array_elements_text(?::jsonb)::uuid)`,
-    [ids],
-  );
-  await em.execute(
-    `delete from tenant_invoice_inputs where invoice_id in (select jsonb_array_elements_text(?::jsonb)::uuid)`,
-    [ids],
-  );
+  const ids = arrayLiteral(drafts.map(({ id }) => id));
+  await em.execute(`delete from tenant_invoice_lines where invoice_id = any(?::uuid[])`, [ids]);
+  await em.execute(`delete from tenant_invoice_inputs where invoice_id = any(?::uuid[])`, [ids]);
   await em.execute(
     `update tenant_invoices invoice set currency = draft.currency, subtotal_cents = draft.subtotal_cents, tax_cents = draft.tax_cents,
        total_cents = draft.total_cents, due_cents = draft.total_cents, tax_name = draft.tax_name, tax_rate = draft.tax_rate,
        revision = invoice.revision + 1, updated_at = ?
      from json_to_recordset(?::json) draft (${invoiceColumns})
-     where invoice.id = draft.id`,
-    [now, JSON.stringify(drafts.map(invoiceRow))],
+     where invoice.id = draft.id and invoice.id = any(?::uuid[])`,
+    [now, JSON.stringify(drafts.map(invoiceRow)), ids],
   );
 }
 
+/** As arrays by column: this is most of what a rollup writes, and of the ways to hand over rows under row level security the fastest. */
 async function insertLines(em: EntityManager, drafts: readonly Draft[]): Promise<void> {
-  const rows = drafts.flatMap(({ id, inputs, priced }) =>
-    priced.lines.map((line, index) => ({
-      i: id,
-      t: inputs.tenantId,
-      n: index + 1,
-      y: line.type,
-      d: line.deploymentId,
-      k: line.resourceKind,
-      s: line.description,
-      q: line.qty,
-      u: line.unit,
-      p: line.unitPriceCents,
-      a: line.amountCents,
-      m: line.servicePeriod,
-      x: line.meta,
-    })),
+  const lines = drafts.flatMap(({ id, inputs, priced }) =>
+    priced.lines.map((line, index) => ({ ...line, id, tenantId: inputs.tenantId, number: index + 1 })),
   );
+  const column = (value: (line: (typeof lines)[number]) => string | number | null) =>
+    arrayLiteral(lines.map(value));
   await em.execute(
     `insert into tenant_invoice_lines (invoice_id, tenant_id, line_number, type, deployment_id, resource_kind, description, qty, unit,
        unit_price_cents, amount_cents, service_period, meta)
-     select i, t, n, y, d, k, s, q, u, p, a, m, x
-     from json_to_recordset(?::json)
-       line (i uuid, t text, n int, y text, d uuid, k text, s text, q numeric, u text, p numeric, a bigint, m date, x jsonb)`,
-    [JSON.stringify(rows)],
+     select * from rows from (
+       unnest(?::uuid[], ?::text[], ?::int[], ?::text[], ?::uuid[], ?::text[], ?::text[], ?::numeric[], ?::text[], ?::numeric[],
+         ?::bigint[], ?::date[]),
+       jsonb_array_elements(?::jsonb))`,
+    [
+      column(({ id }) => id),
+      column(({ tenantId }) => tenantId),
+      column(({ number }) => number),
+      column(({ type }) => type),
+      column(({ deploymentId }) => deploymentId),
+      column(({ resourceKind }) => resourceKind),
+      column(({ description }) => description),
+      column(({ qty }) => qty),
+      column(({ unit }) => unit),
+      column(({ unitPriceCents }) => unitPriceCents),
+      column(({ amountCents }) => amountCents),
+      column(({ servicePeriod }) => servicePeriod),
+      JSON.stringify(lines.map(({ meta }) => meta)),
+    ],
   );
 }
 
 async function insertInputs(em: EntityManager, drafts: readonly Draft[]): Promise<void> {
   await em.execute(
     `insert into tenant_invoice_inputs (invoice_id, tenant_id, inputs)
-     select i, t, x from json_to_recordset(?::json) stored (i uuid, t text, x jsonb)`,
-    [JSON.stringify(drafts.map(({ id, inputs }) => ({ i: id, t: inputs.tenantId, x: inputs })))],
+     select * from rows from (unnest(?::uuid[], ?::text[]), jsonb_array_elements(?::jsonb))`,
+    [
+      arrayLiteral(drafts.map(({ id }) => id)),
+      arrayLiteral(drafts.map(({ inputs }) => inputs.tenantId)),
+      JSON.stringify(drafts.map(({ inputs }) => inputs)),
+    ],
   );
 }
 
