@@ -149,8 +149,8 @@ export function localStackSteps(
             startNode('simulator', 'dev/simulator/main.ts', [
               '--port',
               String(ports.simulator),
-              '--token',
-              secrets.simulatorToken,
+              // In one word: a token may begin with a hyphen, and would be taken for a flag.
+              `--token=${secrets.simulatorToken}`,
             ]),
         },
     stack.financeUrl === null

@@ -355,14 +355,14 @@ describe('the command', () => {
   const start = (...flags: string[]): ChildProcess & { stdout: NodeJS.ReadableStream } =>
     spawn(process.execPath, [program, ...flags], { stdio: ['ignore', 'pipe', 'ignore'] });
 
-  it('prints one line with its address when it is ready, serves there, and ends on SIGTERM', async () => {
-    const child = start('--port', '0', '--token', 'mine', '--no-control');
+  it('prints one line with its address when it is ready, serves there, and ends on SIGTERM; a token may begin with a hyphen', async () => {
+    const child = start('--port', '0', '--token=-mine', '--no-control');
     const ended = once(child, 'exit');
     const [line]: string[] = await once(createInterface({ input: child.stdout }), 'line');
     const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line ?? '')?.[0];
-    const response = await fetch(`${url}/v2/account`, { headers: { authorization: 'Bearer mine' } });
+    const response = await fetch(`${url}/v2/account`, { headers: { authorization: 'Bearer -mine' } });
     expect(response.status).toBe(200);
-    const control = await fetch(`${url}/_control/faults`, { headers: { authorization: 'Bearer mine' } });
+    const control = await fetch(`${url}/_control/faults`, { headers: { authorization: 'Bearer -mine' } });
     expect(control.status).toBe(404);
     child.kill('SIGTERM');
     expect((await ended)[0]).toBe(0);
