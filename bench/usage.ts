@@ -14,15 +14,15 @@ import { startApiServer, startBareServer, type UsageServer } from './usageServer
  * How many LLM usage events a second the API takes in, over HTTP, with all checks, each answered after its commit, against a bare
  * Koa handler with one INSERT a request.
  *
- *   npm run bench:usage -- [--seconds 10] [--runs 3] [--connections 64] [--batch 100] [--batch-connections 8]
+ *   npm run bench:usage -- [--seconds 5] [--runs 7] [--connections 64] [--batch 100] [--batch-connections 8]
  *
- * Prints one JSON line. This process is the client; each server has its own, and both the same PostgreSQL and the same table. Brings
- * its own PostgreSQL unless BENCH_DATABASE_URL names a superuser's connection.
+ * Prints one JSON line, with the median of the runs; a run measures every side once. This process is the client; each server has its
+ * own, and both have the same PostgreSQL. Brings its own PostgreSQL unless BENCH_DATABASE_URL names a superuser's connection.
  */
 const { values: given } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '10' },
-    runs: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '5' },
+    runs: { type: 'string', default: '7' },
     connections: { type: 'string', default: '64' },
     batch: { type: 'string', default: '100' },
     'batch-connections': { type: 'string', default: '8' },
@@ -41,7 +41,7 @@ const options = z
 
 /** Each server answers so many single events before anything is measured: Node compiles what runs often. */
 const warmUpRequests = 10_000;
-const leadSeconds = 2;
+const leadSeconds = 1;
 /** Linux tells a process's time in hundredths of a second. */
 const ticksPerSecond = 100;
 

@@ -139,7 +139,7 @@ describe('10,000 events of which 3,000 are duplicates, over 20 connections to tw
       is_assigned_right: true,
     }));
     expect(rows.sort(byId)).toEqual(expected.sort(byId));
-  });
+  }, 240_000);
 
   it('leave late usage noted once for each deployment and month', async () => {
     const [api] = apis;
