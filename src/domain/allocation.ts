@@ -43,6 +43,43 @@ export function allocate(wholeCents: number, shares: readonly AllocationShare[])
   return wholeCents < 0 ? allocated.map((cents) => 0 - cents) : allocated;
 }
 
+export interface ExactPart {
+  /** Decides between equal remainders: the lower one first, by code units. */
+  readonly key: string;
+  /** In cents; may be negative. */
+  readonly exact: Decimal;
+}
+
+/** Parts that are not those of the whole. */
+export class PartsOfAnotherWhole extends ArcadiaError {
+  constructor(wholeCents: number, exact: Decimal) {
+    super(
+      'parts_of_another_whole',
+      `the parts add up to ${exact.toFixed()} cents, which can't be rounded to ${wholeCents}`,
+      { context: { whole_cents: wholeCents, exact_cents: exact.toFixed() } },
+    );
+  }
+}
+
+/**
+ * Rounds the parts of a whole that was rounded already, so that they add up to it (largest remainder). Each part is cut down to whole
+ * cents, towards the lower, and the cents that are left go one each to the largest remainders; between equal ones to the lower key.
+ * @returns one amount for each part, in their order, each within a cent of its exact one
+ * @throws PartsOfAnotherWhole where the exact sum is a cent or more away from the whole
+ */
+export function roundParts(wholeCents: number, parts: readonly ExactPart[]): number[] {
+  const exact = sum(parts.map((part) => part.exact));
+  if (exact.minus(wholeCents).abs().greaterThanOrEqualTo(1)) throw new PartsOfAnotherWhole(wholeCents, exact);
+  const cut = parts.map(({ key, exact: part }, position) => {
+    const cents = part.floor();
+    return { key, position, cents: safeCents(cents.toFixed()), remainder: part.minus(cents) };
+  });
+  const left = wholeCents - sumCents(cut.map((part) => part.cents));
+  const rounded = cut.map((part) => part.cents);
+  for (const { position, cents } of cut.toSorted(byRemainder).slice(0, left)) rounded[position] = cents + 1;
+  return rounded;
+}
+
 interface Remainder {
   readonly key: string;
   readonly remainder: Decimal;
