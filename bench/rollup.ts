@@ -14,22 +14,30 @@ import { searchAttributeTypes } from '../src/workflows/searchAttributes.ts';
 import { taskQueues } from '../src/workflows/taskQueues.ts';
 import { openBenchDatabase, withClient } from './benchDatabase.ts';
 import { fillRollUpBooks, period } from './rollupBooks.ts';
+import { serverCpuSeconds } from './serverCpu.ts';
 import { workerFlags } from './workerFlags.ts';
 
 /**
  * How fast a month is rolled up by the real workflow, worker and servers, against PostgreSQL's own COPY of the same rows into the same
  * tables.
  *
- *   npm run bench:rollup -- [--tenants 10000] [--doubled]
+ *   npm run bench:rollup -- [--tenants 10000] [--doubled] [--statements]
  *
- * Prints one JSON line. `--doubled` does it again with twice the tenants, and says how much longer that took. Brings a PostgreSQL and a
+ * Prints one JSON line. `--doubled` does it again with twice the tenants, and says how much longer that took; `--statements` names the
+ * statements that took PostgreSQL longest, on standard error. Brings a PostgreSQL and a
  * Temporal of its own. The run is timed from its start to its end: worklist, invoices, and the check of all of them. Not in it: metering,
  * and the issue of the drafts, whose grace time is not over.
  */
 const { values: given } = parseArgs({
-  options: { tenants: { type: 'string', default: '10000' }, doubled: { type: 'boolean', default: false } },
+  options: {
+    tenants: { type: 'string', default: '10000' },
+    doubled: { type: 'boolean', default: false },
+    statements: { type: 'boolean', default: false },
+  },
 });
-const options = z.object({ tenants: z.coerce.number().int().positive(), doubled: z.boolean() }).parse(given);
+const options = z
+  .object({ tenants: z.coerce.number().int().positive(), doubled: z.boolean(), statements: z.boolean() })
+  .parse(given);
 
 const projectFolder = path.resolve(import.meta.dirname, '..');
 /** Of a worker's clock ticks; what Linux has used since ever. */
@@ -41,13 +49,15 @@ interface Measured {
   readonly draftSeconds: number;
   readonly checkSeconds: number;
   readonly copySeconds: number;
+  readonly copyCpuSeconds: number;
   readonly statementsABatch: number;
   /** Of the worker before the run: it has bundled the workflows by then. */
   readonly rssBeforeMb: number;
   readonly peakRssMb: number;
   readonly longestHistory: number;
   readonly workerCpuSeconds: number;
-  readonly postgresqlSeconds: number;
+  readonly postgresqlCpuSeconds: number;
+  readonly temporalCpuSeconds: number;
   readonly rows: Readonly<Record<string, number>>;
   readonly settings: Readonly<Record<string, string>>;
 }
@@ -57,6 +67,7 @@ async function measure(tenants: number): Promise<Measured> {
   const database = await openBenchDatabase(undefined, {
     shared_preload_libraries: 'pg_stat_statements',
     'pg_stat_statements.track': 'top',
+    'pg_stat_statements.track_planning': 'on',
   });
   const stop: (() => Promise<void>)[] = [
     () => database.close(),
@@ -79,23 +90,33 @@ async function measure(tenants: number): Promise<Measured> {
     const worker = await startWorker(folder, database.appUrl, temporal.address);
     stop.unshift(() => worker.stop());
     return await withClient(database.adminUrl, async (admin) => {
-      let before = { peakRssMb: 0, workerCpuSeconds: 0 };
+      const cpuSeconds = async () => ({
+        worker: (await processFigures(worker.pid)).cpuSeconds,
+        temporal: (await processFigures(temporal.pid)).cpuSeconds,
+        postgresql: (await serverCpuSeconds(admin)) ?? Number.NaN,
+      });
+      let rssBeforeMb = 0;
+      let before = { worker: 0, temporal: 0, postgresql: 0 };
       const run = await rollUp(temporal.address, async () => {
         await admin.query('select pg_stat_statements_reset()');
         // Bundling takes more memory than working: the peak is that of the run.
         await writeFile(`/proc/${worker.pid}/clear_refs`, '5');
-        before = await processFigures(worker.pid);
+        rssBeforeMb = (await processFigures(worker.pid)).peakRssMb;
+        before = await cpuSeconds();
       });
-      const { peakRssMb, workerCpuSeconds } = await processFigures(worker.pid);
+      const after = await cpuSeconds();
       const measured = {
         tenants,
         ...(await databaseFigures(admin)),
-        rssBeforeMb: before.peakRssMb,
-        peakRssMb,
+        rssBeforeMb,
+        peakRssMb: (await processFigures(worker.pid)).peakRssMb,
         // Bundling took some before the run.
-        workerCpuSeconds: workerCpuSeconds - before.workerCpuSeconds,
+        workerCpuSeconds: after.worker - before.worker,
+        temporalCpuSeconds: after.temporal - before.temporal,
+        postgresqlCpuSeconds: after.postgresql - before.postgresql,
         ...run,
       };
+      if (options.statements) await listStatements(admin);
       await worker.stop();
       return { ...measured, ...(await copySameRows(admin)), settings: database.settings };
     });
@@ -156,14 +177,14 @@ const execute = (client: Client, month: string) =>
     args: [{ period: month }],
   });
 
-async function processFigures(pid: number): Promise<{ peakRssMb: number; workerCpuSeconds: number }> {
+async function processFigures(pid: number): Promise<{ peakRssMb: number; cpuSeconds: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   // After the name in brackets: state is the first, user and system time the 12th and 13th.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return {
     peakRssMb: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024,
-    workerCpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
+    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
   };
 }
 
@@ -174,21 +195,33 @@ async function databaseFigures(admin: pg.Client) {
     `with batch as (
        select calls from pg_stat_statements where query like '%insert into tenant_invoice_inputs%' and userid = 'arcadia_app'::regrole
      ), statement as (
-       select calls, total_exec_time from pg_stat_statements where userid = 'arcadia_app'::regrole
+       select calls from pg_stat_statements where userid = 'arcadia_app'::regrole
      )
-     select (select sum(total_exec_time) / 1000 from statement)::float8 as seconds,
-       (select sum(round(statement.calls::numeric / batch.calls)) from statement, batch
+     select (select sum(round(statement.calls::numeric / batch.calls)) from statement, batch
         where statement.calls >= batch.calls)::float8 as statements,
        extract(epoch from (select max(updated_at) from rollup_worklist) - ledger.started_at)::float8 as draft_seconds,
        extract(epoch from ledger.rolled_up_at - (select max(updated_at) from rollup_worklist))::float8 as check_seconds
      from period_ledger ledger where period_start = '${period}'`,
   );
   return {
-    postgresqlSeconds: figures?.['seconds'] ?? 0,
     statementsABatch: figures?.['statements'] ?? 0,
     draftSeconds: figures?.['draft_seconds'] ?? 0,
     checkSeconds: figures?.['check_seconds'] ?? 0,
   };
+}
+
+/** What took PostgreSQL longest, with how often it was planned and run. */
+async function listStatements(admin: pg.Client): Promise<void> {
+  const { rows } = await admin.query<Record<string, string>>(
+    `select round(total_plan_time)::text as plan_ms, round(total_exec_time)::text as run_ms, calls::text, rows::text,
+       left(regexp_replace(query, '\\s+', ' ', 'g'), 100) as statement
+     from pg_stat_statements where userid = 'arcadia_app'::regrole order by total_plan_time + total_exec_time desc limit 25`,
+  );
+  for (const row of rows) {
+    console.error(
+      `planned ${row['plan_ms']} ms, ran ${row['run_ms']} ms, ${row['calls']} calls, ${row['rows']} rows: ${row['statement']}`,
+    );
+  }
 }
 
 const copied = ['tenant_invoices', 'tenant_invoice_lines', 'tenant_invoice_inputs'] as const;
@@ -196,7 +229,7 @@ const copied = ['tenant_invoices', 'tenant_invoice_lines', 'tenant_invoice_input
 /** The server writes the invoices to files of its own and reads them in again, indexes and triggers as they are; only the reading is timed. */
 async function copySameRows(
   admin: pg.Client,
-): Promise<{ copySeconds: number; rows: Record<string, number> }> {
+): Promise<{ copySeconds: number; copyCpuSeconds: number; rows: Record<string, number> }> {
   const {
     rows: [data],
   } = await admin.query<{ folder: string }>(`select current_setting('data_directory') as folder`);
@@ -208,11 +241,14 @@ async function copySameRows(
   await admin.query('set session_replication_role = origin');
   await admin.query('checkpoint');
   const rows: Record<string, number> = {};
+  const cpuSeconds = async () => (await serverCpuSeconds(admin)) ?? Number.NaN;
+  const cpuBefore = await cpuSeconds();
   const began = performance.now();
   for (const table of copied) {
     rows[table] = (await admin.query(`copy ${table} from ${fileOf(table)}`)).rowCount ?? 0;
   }
-  return { copySeconds: (performance.now() - began) / 1000, rows };
+  const copySeconds = (performance.now() - began) / 1000;
+  return { copySeconds, copyCpuSeconds: (await cpuSeconds()) - cpuBefore, rows };
 }
 
 function summary(one: Measured, two: Measured | undefined): Record<string, unknown> {
@@ -226,6 +262,7 @@ function summary(one: Measured, two: Measured | undefined): Record<string, unkno
     ratio: rounded(one.copySeconds / one.seconds),
     ratio_of: 'COPY of the same invoices, lines and inputs into the same tables',
     copy_seconds: rounded(one.copySeconds),
+    copy_cpu_seconds: rounded(one.copyCpuSeconds),
     copy_per_second: Math.round(one.tenants / one.copySeconds),
     draft_seconds: rounded(one.draftSeconds),
     draft_ratio: rounded(one.copySeconds / one.draftSeconds),
@@ -233,8 +270,11 @@ function summary(one: Measured, two: Measured | undefined): Record<string, unkno
     statements_a_batch: one.statementsABatch,
     longest_history: one.longestHistory,
     worker_cpu_seconds: rounded(one.workerCpuSeconds),
-    postgresql_seconds: rounded(one.postgresqlSeconds),
-    postgresql_share: rounded(one.postgresqlSeconds / (one.postgresqlSeconds + one.workerCpuSeconds)),
+    postgresql_cpu_seconds: rounded(one.postgresqlCpuSeconds),
+    temporal_cpu_seconds: rounded(one.temporalCpuSeconds),
+    postgresql_share: rounded(
+      one.postgresqlCpuSeconds / (one.postgresqlCpuSeconds + one.workerCpuSeconds + one.temporalCpuSeconds),
+    ),
     bound_by: boundBy(one),
     rows: one.rows,
     ...(two === undefined
@@ -255,11 +295,11 @@ function summary(one: Measured, two: Measured | undefined): Record<string, unkno
   };
 }
 
-/** Where the time of all cores went; what is left over is Temporal, the disk, and whatever else ran. */
-function boundBy({ seconds, workerCpuSeconds, postgresqlSeconds }: Measured): string {
+/** Where the time of all cores went; what is left over was waited for the disk and for each other, or went to whatever else ran. */
+function boundBy({ seconds, workerCpuSeconds, postgresqlCpuSeconds, temporalCpuSeconds }: Measured): string {
   const cores = availableParallelism();
   const share = (part: number) => `${Math.round((100 * part) / (cores * seconds))}%`;
-  return `of ${cores} cores: ${share(postgresqlSeconds)} in statements of PostgreSQL, ${share(workerCpuSeconds)} in the worker`;
+  return `of ${cores} cores: PostgreSQL ${share(postgresqlCpuSeconds)}, worker ${share(workerCpuSeconds)}, Temporal ${share(temporalCpuSeconds)}`;
 }
 
 function rounded(value: number): number {

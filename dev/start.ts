@@ -4,7 +4,7 @@ import { Listr, ListrLogger, ProcessOutput } from 'listr2';
 import { InvalidConfiguration } from '../src/config.ts';
 import { ArcadiaError } from '../src/domain/errors.ts';
 import { createApi } from './journey/api.ts';
-import { type JourneyFindings, journeySteps, revenueSteps } from './journey/journey.ts';
+import { driftAndMarginSteps, type JourneyFindings, journeySteps, revenueSteps } from './journey/journey.ts';
 import { localSecrets } from './localSecrets.ts';
 import { localStackSteps } from './localStack.ts';
 import { readLocalSettings } from './settings.ts';
@@ -59,6 +59,8 @@ async function main(): Promise<JourneyFindings> {
     focus: [],
     months: [],
     golden_invoice: null,
+    drift: null,
+    margin: null,
   };
 
   // In a real account nobody is subscribed by a demonstration.
@@ -66,6 +68,8 @@ async function main(): Promise<JourneyFindings> {
   const journey = [
     ...journeySteps(api, findings),
     ...(isSimulated ? revenueSteps(api, findings, stack.seedCatalog) : []),
+    // Drift changes what runs, and margin needs both books.
+    ...(stack.simulatorUrl === null ? [] : driftAndMarginSteps(api, findings, stack.simulatorUrl)),
   ];
   const tasks = new Listr(
     [
@@ -120,8 +124,9 @@ function untilCrash<Result>(work: Promise<Result>): Promise<Result> {
   return Promise.race([work, supervisor.crashed]);
 }
 
-function toJson({ invoices, ingested, held, april, focus, months, golden_invoice }: JourneyFindings) {
-  return { invoices, ingested, held, april, focus, months, golden_invoice };
+function toJson(findings: JourneyFindings) {
+  const { invoices, ingested, held, april, focus, months, golden_invoice, drift, margin } = findings;
+  return { invoices, ingested, held, april, focus, months, golden_invoice, drift, margin };
 }
 
 function explain(error: unknown): string {

@@ -1,4 +1,5 @@
 import { describeInvoice, type JourneyFindings } from './journey/journey.ts';
+import { describeMargin } from './journey/margin.ts';
 import type { LocalStack } from './localStack.ts';
 import { type DemoRole, demoCallers, demoToken } from './tokens.ts';
 
@@ -19,7 +20,7 @@ What was found
   ${findings.invoices} invoices back to ${findings.oldest ?? 'never'}: ${findings.ingested} ingested and reconciled to the cent, ${findings.held} held
   April 2026: ${findings.april.lines} lines, $${findings.april.total}, ${findings.april.matched} of them matched to a current resource
   FOCUS sample: ${focus}
-${findings.golden_invoice === null ? '' : `\nThe golden invoice\n${indent(describeInvoice(findings.golden_invoice))}\n  see ${stack.apiUrl}${findings.golden_invoice.link} and ${stack.apiUrl}${findings.golden_invoice.link}/pdf\n`}`;
+${findings.golden_invoice === null ? '' : `\nThe golden invoice\n${indent(describeInvoice(findings.golden_invoice))}\n  see ${stack.apiUrl}${findings.golden_invoice.link} and ${stack.apiUrl}${findings.golden_invoice.link}/pdf\n`}${findings.margin === null ? '' : `\nThe margin of ${findings.margin.period.slice(0, 7)}\n${indent(describeMargin(findings.margin))}\n`}`;
   if (!staysUp) return found;
 
   const roles = Object.keys(demoCallers) as DemoRole[];

@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { Command, Option } from 'commander';
+import { readFile, writeFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { readDatabaseConfig, readImportConfig, readMigrationConfig, readTemporalConfig } from './config.ts';
 import { ArcadiaError } from './domain/errors.ts';
 import {
@@ -13,9 +13,12 @@ import {
   focusVersions as exportVersions,
 } from './domain/focusColumns.ts';
 import { parsePeriod } from './domain/period.ts';
+import { downloadRates } from './integrations/centralBanks/download.ts';
+import { centralBanks } from './integrations/centralBanks/index.ts';
 import { startOrm } from './orm.ts';
 import { readCatalogFile, shippedCatalog } from './readCatalogFile.ts';
 import { exportFocusFile } from './services/exportFocusFile.ts';
+import { takeInPublishedRates } from './services/margin/takeInPublishedRates.ts';
 import { migrateDatabase } from './services/migrateDatabase.ts';
 import { checkWholePeriod } from './services/rollup/checkWholePeriod.ts';
 import { seedCatalog } from './services/seedCatalog.ts';
@@ -121,6 +124,35 @@ program
   });
 
 program
+  .command('rates:fetch')
+  .description('store the exchange rates that a central bank publishes, as it states them')
+  .addOption(new Option('--source <name>', 'the bank').choices(['ecb', 'rba']).makeOptionMandatory())
+  .option('--file <path>', 'a file of the bank, in place of its address')
+  .option(
+    '--since <day>',
+    'of every day from this one on, like 2026-04-01, in place of the last day alone',
+    toDay,
+  )
+  .action(async ({ source, file, since }: { source: 'ecb' | 'rba'; file?: string; since?: string }) => {
+    const bank = centralBanks[source];
+    const text = file === undefined ? await downloadRates(bank.address) : await readFile(file, 'utf8');
+    const orm = await startOrm({ url: readDatabaseConfig().DATABASE_URL, poolSize: 2 });
+    try {
+      const actor = { ...systemSession, subject: 'cli' };
+      const { latest, rates, written } = await takeInPublishedRates(forSession(orm, actor), {
+        source,
+        published: bank.parse(text),
+        since,
+        actor,
+        now: new Date(),
+      });
+      console.log(`${written} of ${rates} rates are new; the last day is ${latest}`);
+    } finally {
+      await orm.close(true);
+    }
+  });
+
+program
   .command('check-invoices')
   .description("compute a month's invoices again from their stored inputs; ends with 1 where one differs")
   .argument('<period>', 'the first day of the month, like 2026-04-01')
@@ -148,6 +180,11 @@ program
     await writeFile(file, `${JSON.stringify(buildOpenApiDocument(), null, 2)}\n`);
     console.log(`wrote ${file}`);
   });
+
+function toDay(text: string): string {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) throw new InvalidArgumentError('expected a day, like 2026-04-01');
+  return text;
+}
 
 try {
   await program.parseAsync();

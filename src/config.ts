@@ -34,18 +34,19 @@ const list = z.string().transform((text) =>
 );
 const text = z.string().trim().min(1, 'must not be empty');
 
-/** As Standard Webhooks writes a secret: 24 to 64 bytes in base64. The first one signs; while secrets change, each of them verifies. */
-const webhookSecret = z
-  .string()
-  .regex(/^whsec_(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, {
-    error: 'expected whsec_ and base64, several of them separated by commas',
-    abort: true,
-  })
-  .refine((secret) => {
-    const bytes = Buffer.from(secret.slice('whsec_'.length), 'base64').length;
-    return bytes >= 24 && bytes <= 64;
-  }, 'must have 24 to 64 bytes');
-const webhookSecrets = list.pipe(z.array(webhookSecret)).default([]);
+/** As Standard Webhooks writes a secret: 24 to 64 bytes in base64. @param error what was expected, where it has another form */
+export const webhookSecret = (error: string) =>
+  z
+    .string({ error })
+    .regex(/^whsec_(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, { error, abort: true })
+    .refine((secret) => {
+      const bytes = Buffer.from(secret.slice('whsec_'.length), 'base64').length;
+      return bytes >= 24 && bytes <= 64;
+    }, 'must have 24 to 64 bytes');
+/** The first one signs; while secrets change, each of them verifies. */
+const webhookSecrets = list
+  .pipe(z.array(webhookSecret('expected whsec_ and base64, several of them separated by commas')))
+  .default([]);
 
 const databaseUrl = url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/database');
 const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info');
@@ -68,7 +69,25 @@ const focusLimit = {
     .default(1024 ** 3),
 };
 
+/** The currency of margins. */
+const margins = {
+  REPORTING_CURRENCY: z
+    .string()
+    .regex(/^[A-Z]{3}$/, 'expected the three letters of a currency, like AUD')
+    .default('AUD'),
+};
+
+/** Whether webhooks may go to this very machine, also by http; for tries on it. */
+const webhooks = {
+  WEBHOOK_ALLOW_LOOPBACK: z
+    .enum(['true', 'false'], { error: 'expected true or false' })
+    .default('false')
+    .transform((value) => value === 'true'),
+};
+
 const workerSchema = z.object({
+  ...margins,
+  ...webhooks,
   ...focusFolder,
   ...focusLimit,
   DATABASE_URL: databaseUrl,
@@ -110,6 +129,13 @@ const workerSchema = z.object({
     .regex(/^\d{1,4}$/, 'expected a whole number of hours from 0 to 9999')
     .transform(Number)
     .default(72),
+  /** How many reverts of drift may change something at once, what they may add to a month's bill in 24 hours, and for how long a plan waits. */
+  DRIFT_REVERTS_AT_ONCE: count.default(3),
+  DRIFT_REVERT_BUDGET_MONTHLY: z
+    .string()
+    .regex(/^\d{1,9}(?:\.\d{1,2})?$/, 'expected an amount like 500 or 99.50')
+    .default('500'),
+  DRIFT_APPROVAL_HOURS: count.default(24),
   /** Where issued invoices are told, and what that is signed with; both or neither. */
   FINANCE_URL: url(/^https?$/, 'https://finance.example.com/arcadia').optional(),
   FINANCE_WEBHOOK_SECRET: webhookSecrets,
@@ -151,6 +177,8 @@ const apiSchema = z
     RATE_LIMIT_PER_MINUTE: count.default(600),
     /** The same for the webhooks under /integrations, which one gateway calls for everybody's requests. */
     INTEGRATION_RATE_LIMIT_PER_MINUTE: count.default(600_000),
+    ...margins,
+    ...webhooks,
     /** What the LLM gateway and the finance system sign their webhooks with; none: they need a token. */
     GATEWAY_WEBHOOK_SECRET: webhookSecrets,
     FINANCE_WEBHOOK_SECRET: webhookSecrets,

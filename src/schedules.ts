@@ -4,6 +4,10 @@ import { workflowIds } from './workflows/ids.ts';
 import type { LaunchInput } from './workflows/messages.ts';
 import { syncQueues, taskQueues } from './workflows/taskQueues.ts';
 
+/** How long an evaluation of the alert rules may take, whoever started it. */
+export const alertsTimeoutMinutes = 50;
+/** How long a sweep of drift may take, whoever started it. */
+export const driftTimeoutMinutes = 50;
 /** A discovery that has not ended by then is ended, whoever started it: the next one goes on where it stopped. */
 export const discoveryTimeoutMinutes = 20 * 60;
 
@@ -64,6 +68,21 @@ export function schedulesFor(
         timeoutMinutes: 50,
       },
       note: 'Keeps what the running month costs so far by the provider; it computes that daily, so most runs change nothing',
+    },
+    {
+      id: 'drift',
+      at: { minute: 20, hour: '*' },
+      catchupWindow: '30 minutes',
+      overlap: 'SKIP',
+      launch: {
+        workflow: 'sweepDrift',
+        workflowId: workflowIds.sweepDrift(),
+        taskQueue: taskQueues.provisioning,
+        summary: `Compare what runs at ${provider} with what was asked for`,
+        input: { provider },
+        timeoutMinutes: driftTimeoutMinutes,
+      },
+      note: 'Finds what differs from what was asked for, what is missing and what nobody asked for, and what it costs',
     },
     {
       id: 'spaces-usage',
@@ -140,6 +159,21 @@ export function schedulesFor(
         input: {},
       },
       note: 'Hands over what was issued and whose hand-over was not started or failed; issuing starts it at once',
+    },
+    {
+      id: 'alerts',
+      at: { minute: 50, hour: '*' },
+      catchupWindow: '30 minutes',
+      overlap: 'SKIP',
+      launch: {
+        workflow: 'evaluateAlerts',
+        workflowId: workflowIds.evaluateAlerts(),
+        taskQueue: taskQueues.billing,
+        summary: 'Evaluate the alert rules',
+        input: {},
+        timeoutMinutes: alertsTimeoutMinutes,
+      },
+      note: 'Opens and resolves alerts by the books of this hour, and has webhooks sent that nobody sends',
     },
     {
       id: 'rollup',

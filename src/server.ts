@@ -9,6 +9,7 @@ import { readApiConfig } from './config.ts';
 import { ArcadiaError } from './domain/errors.ts';
 import { createLog, sharedOutput } from './logging.ts';
 import { startOrm } from './orm.ts';
+import { listPrice } from './providers/digitalocean/listPrices.ts';
 import { refuseUnsafeDatabaseRole } from './services/refuseUnsafeDatabaseRole.ts';
 import { connectTemporal } from './temporalClient.ts';
 
@@ -46,7 +47,7 @@ async function main(): Promise<void> {
   }
 
   const metrics = createMetrics();
-  const app = createApp({ orm, temporal, config, log, metrics });
+  const app = createApp({ orm, temporal, config, log, metrics, listPrice });
   const metricsServer = createMetricsServer(metrics);
   const metricsPort = await listen(metricsServer, config.METRICS_HOST, config.METRICS_PORT);
   const server = app.listen(config.API_PORT, config.API_HOST);

@@ -6,6 +6,7 @@ import { KeepAlive } from './activities/keepAlive.ts';
 import { InvalidConfiguration, readWorkerConfig, type WorkerConfig } from './config.ts';
 import { ArcadiaError } from './domain/errors.ts';
 import { createFinanceClient, type FinanceClient } from './integrations/financeClient.ts';
+import { createWebhookClient } from './integrations/webhookClient.ts';
 import { createLog } from './logging.ts';
 import { startOrm } from './orm.ts';
 import { configuredProviders } from './providers/configuredProviders.ts';
@@ -53,10 +54,17 @@ async function main(): Promise<void> {
     pool,
     providers: configuredProviders(config, pool, log),
     finance: configuredFinance(config),
+    webhooks: createWebhookClient({ allowLoopback: config.WEBHOOK_ALLOW_LOOPBACK }),
+    reportingCurrency: config.REPORTING_CURRENCY,
     invoiceGraceHours: config.INVOICE_GRACE_HOURS,
     dunning: {
       pauseAfterDays: config.DUNNING_PAUSE_AFTER_DAYS,
       suspendAfterDays: config.DUNNING_SUSPEND_AFTER_DAYS,
+    },
+    driftReverts: {
+      atOnce: config.DRIFT_REVERTS_AT_ONCE,
+      budgetMonthly: config.DRIFT_REVERT_BUDGET_MONTHLY,
+      approvalHours: config.DRIFT_APPROVAL_HOURS,
     },
     focusFolder: config.FOCUS_FOLDER,
     focusFileLimit: config.FOCUS_FILE_MAX_BYTES,

@@ -46,6 +46,14 @@ describe('the table of schedules', () => {
       on: 'cloud-billing',
     },
     {
+      id: 'drift',
+      minute: 20,
+      hour: '*',
+      starts: 'sweepDrift',
+      as: 'sweep-drift',
+      on: 'provisioning',
+    },
+    {
       id: 'spaces-usage',
       minute: 35,
       hour: '*',
@@ -86,6 +94,14 @@ describe('the table of schedules', () => {
       on: 'cloud-billing',
     },
     {
+      id: 'alerts',
+      minute: 50,
+      hour: '*',
+      starts: 'evaluateAlerts',
+      as: 'evaluate-alerts',
+      on: 'cloud-billing',
+    },
+    {
       id: 'discovery',
       minute: 23,
       hour: 2,
@@ -101,7 +117,7 @@ describe('the table of schedules', () => {
       expect(schedule?.launch).toMatchObject({ workflow: starts, workflowId: as, taskQueue: on });
       expect(schedule?.note).not.toBe('');
       // What reads from a provider says from which; the rest works on what is stored.
-      const readsProvider = !['metering', 'lifecycle', 'receivables'].includes(id);
+      const readsProvider = !['metering', 'lifecycle', 'receivables', 'alerts'].includes(id);
       expect(schedule?.launch.input).toEqual(
         expect.objectContaining(readsProvider ? { provider: 'digitalocean' } : {}),
       );
@@ -109,22 +125,24 @@ describe('the table of schedules', () => {
     },
   );
 
-  it('holds these twelve and no other, each under an id of its own', () => {
+  it('holds these fourteen and no other, each under an id of its own', () => {
     expect(schedules.map(({ id }) => id)).toEqual([
       'inventory-fast',
       'inventory-full',
       'inventory-slow',
       'balance',
       'estimate',
+      'drift',
       'spaces-usage',
       'bandwidth',
       'metering',
       'lifecycle',
       'receivables',
+      'alerts',
       'rollup',
       'discovery',
     ]);
-    expect(new Set(schedules.map(({ launch }) => launch.workflowId)).size).toBe(12);
+    expect(new Set(schedules.map(({ launch }) => launch.workflowId)).size).toBe(14);
   });
 
   it('skips an hourly run while the one before is launched, makes it up within half an hour, and ends one that hangs before the next, a measurement of buckets before the next day', () => {

@@ -13,6 +13,9 @@ const receivable = z.object({
   tenant_id: z.string(),
   currency: z.string().length(3),
   total_cents: z.int().positive(),
+  credited_cents: z.int().min(0),
+  status: z.enum(['issued', 'void']),
+  version: z.int().positive(),
   due_on: z.iso.date(),
 });
 const request = z.object({
@@ -27,11 +30,11 @@ const payment = z.strictObject({
   paid_on: z.iso.date().optional(),
 });
 
-/** What the finance system keeps of one invoice. */
+/** What the finance system keeps of one invoice: the latest version that it was told of. */
 export interface KnownReceivable {
   /** Its own id for it. */
   readonly id: string;
-  readonly document: z.infer<typeof receivable> & Readonly<Record<string, unknown>>;
+  document: z.infer<typeof receivable> & Readonly<Record<string, unknown>>;
   /** How often it was told of it. */
   timesTold: number;
 }
@@ -69,7 +72,8 @@ export async function startFinance(options: {
   async function pay(invoiceId: string, details: z.input<typeof payment> = {}) {
     const told = known.get(invoiceId);
     if (told === undefined) return { status: 404, body: { error: `no receivable for ${invoiceId}` } };
-    const { amount_cents = told.document.total_cents, paid_on = new Date().toISOString().slice(0, 10) } =
+    const { total_cents, credited_cents } = told.document;
+    const { amount_cents = total_cents - credited_cents, paid_on = new Date().toISOString().slice(0, 10) } =
       details;
     const { reference = `PAY-${told.id}-${amount_cents}` } = details;
     const { currency } = told.document;
@@ -109,6 +113,7 @@ export async function startFinance(options: {
       document: { ...document, ...read.data },
       timesTold: 0,
     };
+    if (kept.document.version < read.data.version) kept.document = { ...document, ...read.data };
     kept.timesTold += 1;
     known.set(invoice_id, kept);
     return { invoice_id, status: 'accepted', id: kept.id };

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { syncSpeeds } from '../../src/domain/resourceKind.ts';
 import { workflowIds } from '../../src/workflows/ids.ts';
 import type { Api } from './api.ts';
+import { adoptInventory, findDrift, openDrift, revertDrift, type ShownDrift } from './drift.ts';
 import { type FocusSum, ingestFocusSample } from './focusSample.ts';
+import { goldenMargin, type ShownMargin } from './margin.ts';
 import {
   goldenInvoice,
   meter,
@@ -29,6 +31,10 @@ export interface JourneyFindings {
   months: ShownMonth[];
   /** The invoice of June 2026 for Studio with storage and three droplets. */
   golden_invoice: ShownInvoice | null;
+  /** A droplet that was resized behind the service's back. */
+  drift: ShownDrift | null;
+  /** Revenue less COGS of April 2026. */
+  margin: ShownMargin | null;
 }
 
 export interface JourneyStep {
@@ -170,6 +176,55 @@ export function revenueSteps(
   ];
 }
 
+/** The journey ends where cost meets what was asked for and what was earned. */
+export function driftAndMarginSteps(
+  api: Api,
+  findings: JourneyFindings,
+  simulatorUrl: string,
+): JourneyStep[] {
+  return [
+    {
+      title: 'Drift: what runs today is recorded as what was asked for',
+      run: () => adoptInventory(api),
+    },
+    {
+      title:
+        "Drift: a droplet is resized behind the service's back; the sweep finds exactly that, and prices it",
+      async run() {
+        const { drift, found } = await findDrift(api, simulatorUrl);
+        findings.drift = { found, price_monthly: drift.price_monthly, reverted: false };
+        return `${found} found: ${drift.field} is ${drift.actual}, not ${drift.desired}; ${drift.price_monthly} ${drift.currency} more a month`;
+      },
+    },
+    {
+      title: 'Revert: planned, approved, changed back step by step, read back; the next sweep finds nothing',
+      async run() {
+        if (findings.drift === null) throw new RangeError('no drift was found before');
+        const [drift] = await api.list('/api/v1/drift', openDrift);
+        if (drift === undefined) throw new RangeError('the drift is no longer open');
+        const steps = await revertDrift(api, drift);
+        findings.drift = { ...findings.drift, reverted: true };
+        return steps;
+      },
+    },
+    {
+      title:
+        'Margin: revenue less COGS of April, to the cent; every cent of the provider is somebody’s or in a bucket',
+      async run() {
+        findings.margin = await goldenMargin(api);
+        const { tenants, overall, currency } = findings.margin;
+        return [...tenants, { tenant_id: 'overall', ...overall }]
+          .map(
+            ({ tenant_id, margin_cents, margin_percent }) =>
+              `${tenant_id} ${toDollars(margin_cents)}${margin_percent === null ? '' : ` (${margin_percent}%)`}`,
+          )
+          .join(', ')
+          .concat(` ${currency}`);
+      },
+    },
+  ];
+}
+
 /** An invoice in a few lines. */
 export function describeInvoice(invoice: ShownInvoice): string {
   const lines = invoice.lines.map(
@@ -182,7 +237,7 @@ export function describeInvoice(invoice: ShownInvoice): string {
   ].join('\n');
 }
 
-const toDollars = (cents: number) => `$${(cents / 100).toFixed(2)}`;
+const toDollars = (cents: number) => `${cents < 0 ? '-' : ''}$${(Math.abs(cents) / 100).toFixed(2)}`;
 
 async function showProgress(api: Api, say: (progress: string) => void, ended: AbortSignal): Promise<void> {
   while (!ended.aborted) {

@@ -24,6 +24,7 @@ export interface Account {
   readonly loadBalancers: LoadBalancer[];
   readonly snapshots: Snapshot[];
   readonly domains: Domain[];
+  readonly domainRecords: DomainRecord[];
   readonly databases: DatabaseCluster[];
   readonly kubernetesClusters: KubernetesCluster[];
   readonly tags: Tag[];
@@ -118,7 +119,7 @@ export interface Droplet {
   readonly networks: { readonly v4: readonly WireObject[]; readonly v6: readonly WireObject[] };
   readonly region: Region;
   tags: string[];
-  readonly vpc_uuid: string;
+  vpc_uuid: string;
 }
 
 export interface Project extends WireObject {
@@ -134,22 +135,38 @@ export interface ProjectResource {
   readonly assignedAt: string;
 }
 
-export interface Volume extends WireObject {
+export interface Volume {
   readonly id: string;
-  readonly name: string;
+  name: string;
+  readonly description: string;
+  size_gigabytes: number;
+  readonly created_at: string;
+  /** The droplet that it is attached to, or none. */
+  droplet_ids: number[];
+  readonly filesystem_type: string;
+  readonly filesystem_label: string;
   readonly region: Region;
+  tags: string[];
 }
 
 export interface ReservedIp {
   readonly ip: string;
   readonly region: Region;
-  readonly dropletId: number | null;
+  dropletId: number | null;
   readonly projectId: string;
 }
 
 export interface LoadBalancer extends WireObject {
   readonly id: string;
-  readonly name: string;
+  name: string;
+  readonly project_id: string;
+  readonly created_at: string;
+  size_unit: number;
+  /** Blank until it is active. */
+  ip: string;
+  status: 'new' | 'active' | 'errored';
+  readonly region: Region;
+  droplet_ids: number[];
 }
 
 export interface Snapshot extends WireObject {
@@ -161,6 +178,21 @@ export interface Snapshot extends WireObject {
 
 export interface Domain extends WireObject {
   readonly name: string;
+}
+
+/** `name` is relative to the domain, `@` the domain itself. */
+export interface DomainRecord {
+  readonly domain: string;
+  readonly id: number;
+  readonly type: string;
+  readonly name: string;
+  readonly data: string;
+  readonly priority: number | null;
+  readonly port: number | null;
+  readonly ttl: number;
+  readonly weight: number | null;
+  readonly flags: number | null;
+  readonly tag: string | null;
 }
 
 export interface DatabaseCluster extends WireObject {
@@ -195,12 +227,17 @@ export interface ReservedIpv6 {
   readonly ip: string;
   readonly regionSlug: string;
   readonly reservedAt: string;
-  readonly dropletId: number | null;
+  dropletId: number | null;
 }
 
 export interface Firewall extends WireObject {
   readonly id: string;
-  readonly name: string;
+  name: string;
+  /** `waiting` while a change of its droplets is on its way. */
+  status: 'waiting' | 'succeeded' | 'failed';
+  pending_changes: { readonly droplet_id: number; readonly removing: boolean; readonly status: string }[];
+  droplet_ids: number[];
+  tags: string[];
 }
 
 export interface Vpc extends WireObject {

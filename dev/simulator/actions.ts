@@ -2,7 +2,7 @@ import type { Account, Droplet } from './account.ts';
 import { findDroplet, resizeDroplet } from './droplets.ts';
 import { dropletSnapshot, privateImage } from './otherResources.ts';
 import { unprocessable } from './problem.ts';
-import type { Action, SimulatorState } from './state.ts';
+import type { Action, RequestState, SimulatorState } from './state.ts';
 
 /** The body of `POST /v2/droplets/:id/actions`, as far as it is read. */
 export interface ActionRequest {
@@ -12,6 +12,8 @@ export interface ActionRequest {
   readonly name?: unknown;
 }
 
+export const pendingEvent = 'Droplet already has a pending event.';
+
 /**
  * Starts an action on a droplet, or refuses it with a 422. It takes effect when it is due; until then the droplet is
  * locked and takes no other.
@@ -20,51 +22,75 @@ export function startAction(
   state: SimulatorState,
   droplet: Droplet,
   request: ActionRequest,
-  fails: boolean,
+  wanted: RequestState,
 ): Action {
-  if (droplet.locked) throw unprocessable('Droplet already has a pending event.');
+  if (droplet.locked) throw unprocessable(pendingEvent);
   const apply = plan(state, droplet, request);
-  return beginAction(state, droplet, String(request.type), apply, fails);
+  return beginDropletAction(state, droplet, { type: String(request.type), apply }, wanted);
 }
 
-/** Records an action as begun and locks the droplet. */
-export function beginAction(
+/** Records an action of a droplet as begun, and locks the droplet. */
+export function beginDropletAction(
   state: SimulatorState,
   droplet: Droplet,
-  type: string,
-  apply: () => void,
-  fails = false,
+  action: Pick<Action, 'type' | 'apply'>,
+  wanted: RequestState,
 ): Action {
-  const startedAt = new Date();
-  const action: Action = {
-    id: takeId(state),
-    type,
-    dropletId: droplet.id,
-    regionSlug: droplet.region.slug,
-    startedAt,
-    dueAt: new Date(startedAt.getTime() + state.settings.actionMilliseconds),
-    fails,
-    apply,
-    status: 'in-progress',
-  };
   droplet.locked = true;
-  state.actions.push(action);
-  return action;
+  const target = { resourceType: 'droplet', resourceId: String(droplet.id) } as const;
+  return beginAction(state, { ...action, ...target, regionSlug: droplet.region.slug }, wanted);
 }
 
-/** Finishes every action that is due. An action of a droplet that is gone by then has errored. */
-export function settleActions(state: SimulatorState, now: Date): void {
+/** Records an action as begun. */
+export function beginAction(
+  state: SimulatorState,
+  action: Pick<Action, 'type' | 'apply' | 'resourceType' | 'resourceId' | 'regionSlug'>,
+  { ending = 'completes', actionMilliseconds = state.settings.actionMilliseconds }: RequestState,
+): Action {
+  const startedAt = new Date();
+  const begun: Action = {
+    ...action,
+    id: takeId(state),
+    startedAt,
+    dueAt: ending === 'hangs' ? null : new Date(startedAt.getTime() + actionMilliseconds),
+    ending,
+    status: 'in-progress',
+    completedAt: null,
+  };
+  state.actions.push(begun);
+  return begun;
+}
+
+/** Lets everything happen that is due, in the order in which it was begun. */
+export function settle(state: SimulatorState, now: Date): void {
   for (const action of state.actions) {
-    if (action.status !== 'in-progress' || action.dueAt > now) continue;
-    const droplet = findDroplet(state.account, action.dropletId);
-    if (droplet !== undefined) droplet.locked = false;
-    if (droplet === undefined || action.fails) {
-      action.status = 'errored';
-    } else {
-      action.apply();
-      action.status = 'completed';
-    }
+    if (action.status !== 'in-progress' || action.dueAt === null || action.dueAt > now) continue;
+    endAction(state, action, action.ending === 'errors' ? 'errored' : 'completed', action.dueAt);
   }
+  const due = state.transitions.filter(({ dueAt }) => dueAt <= now);
+  state.transitions = state.transitions.filter(({ dueAt }) => dueAt > now);
+  for (const { apply } of due) apply();
+}
+
+/** Ends an action that is in progress. One whose resource is gone by then has errored. */
+export function endAction(
+  state: SimulatorState,
+  action: Action,
+  status: 'completed' | 'errored',
+  at: Date,
+): void {
+  const isThere = unlock(state.account, action);
+  action.status = isThere ? status : 'errored';
+  action.completedAt = at;
+  if (action.status === 'completed' && action.ending !== 'lies') action.apply();
+}
+
+/** Whether the resource of an action is still there; a droplet takes others from now on. */
+function unlock(account: Account, { resourceType, resourceId }: Action): boolean {
+  if (resourceType === 'volume') return account.volumes.some((volume) => volume.id === resourceId);
+  const droplet = findDroplet(account, Number(resourceId));
+  if (droplet !== undefined) droplet.locked = false;
+  return droplet !== undefined;
 }
 
 export function takeId(state: SimulatorState): number {
@@ -99,16 +125,8 @@ function plan(state: SimulatorState, droplet: Droplet, request: ActionRequest): 
       return () => takeSnapshot(state, droplet, name);
     }
     case 'enable_backups':
-      return () => {
-        droplet.features = [...new Set(['backups', ...droplet.features])];
-        const start = new Date(Date.now() + 86_400_000).toISOString();
-        droplet.next_backup_window = { start, end: start };
-      };
     case 'disable_backups':
-      return () => {
-        droplet.features = droplet.features.filter((feature) => feature !== 'backups');
-        droplet.next_backup_window = null;
-      };
+      return () => switchBackups(droplet, request.type === 'enable_backups');
     default:
       throw unprocessable(`Droplet can't perform the action "${String(request.type)}".`);
   }
@@ -133,6 +151,13 @@ export function dropletName(name: unknown): string {
     throw unprocessable('Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)');
   }
   return name;
+}
+
+export function switchBackups(droplet: Droplet, on: boolean): void {
+  const others = droplet.features.filter((feature) => feature !== 'backups');
+  const start = new Date(Date.now() + 86_400_000).toISOString();
+  droplet.features = on ? ['backups', ...others] : others;
+  droplet.next_backup_window = on ? { start, end: start } : null;
 }
 
 function takeSnapshot(state: SimulatorState, droplet: Droplet, name: string): void {

@@ -70,13 +70,19 @@ export function findDroplet(account: Account, id: number): Droplet | undefined {
   return account.droplets.find((droplet) => droplet.id === id);
 }
 
-/** Takes a droplet and its project assignment out of the account. Returns whether it was there. */
+/** Takes a droplet out of the account, and out of everything that names it. Returns whether it was there. */
 export function removeDroplet(account: Account, id: number): boolean {
   const index = account.droplets.findIndex((droplet) => droplet.id === id);
   if (index < 0) return false;
   account.droplets.splice(index, 1);
   const assignment = account.projectResources.findIndex((entry) => entry.urn === `do:droplet:${id}`);
   if (assignment >= 0) account.projectResources.splice(assignment, 1);
+  for (const list of [account.volumes, account.loadBalancers, account.firewalls]) {
+    for (const entry of list) entry.droplet_ids = entry.droplet_ids.filter((member) => member !== id);
+  }
+  for (const address of [...account.reservedIps, ...account.reservedIpv6s]) {
+    if (address.dropletId === id) address.dropletId = null;
+  }
   return true;
 }
 
@@ -96,6 +102,7 @@ export function addTag(account: Account, name: string): void {
   if (!account.tags.some((tag) => tag.name === name)) account.tags.push({ name });
 }
 
-function addressOf(id: number, prefix: string): string {
+/** An address that depends on the number alone. @param prefix its first two parts */
+export function addressOf(id: number, prefix: string): string {
   return `${prefix}.${seededInteger(`third ${id}`, 0, 15)}.${seededInteger(`fourth ${id}`, 2, 254)}`;
 }

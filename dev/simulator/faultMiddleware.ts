@@ -8,10 +8,13 @@ import type { Context, RequestState } from './state.ts';
 const htmlPage =
   '<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Checking</body></html>\n';
 
+const refusals = { 403: 'forbidden', 409: 'conflict', 422: 'unprocessable_entity' } as const;
+
 /** Applies the faults on demand: before the routes, after them on their answer, or instead of them. */
 export function faultMiddleware(faults: Faults): Middleware<RequestState> {
   return async (ctx, next) => {
-    const rule = faults.take(ctx.method, ctx.path);
+    const { type }: { type?: unknown } = ctx.request.body ?? {};
+    const rule = faults.take({ method: ctx.method, path: ctx.path, type });
     if (rule === undefined) return next();
     const { fault } = rule;
     switch (fault.kind) {
@@ -33,8 +36,17 @@ export function faultMiddleware(faults: Faults): Middleware<RequestState> {
       case 'lost_answer':
         await next();
         return cutConnection(ctx);
+      case 'refuse':
+        throw new Problem(fault.status, refusals[fault.status], fault.message);
       case 'action_errors':
-        ctx.state.actionFails = true;
+        ctx.state.ending = 'errors';
+        return next();
+      case 'action_lies':
+        ctx.state.ending = 'lies';
+        return next();
+      case 'action_hangs':
+        if (fault.ms === undefined) ctx.state.ending = 'hangs';
+        else ctx.state.actionMilliseconds = fault.ms;
         return next();
       case 'partial_listing':
         ctx.state.missing = fault.missing;

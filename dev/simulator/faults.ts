@@ -28,13 +28,23 @@ export const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('shifting_pages'), change: z.enum(['remove', 'insert']) }),
   /** Each page lacks its last `missing` entries, while `meta.total` still counts them. */
   z.strictObject({ kind: z.literal('partial_listing'), missing: z.int().min(1).default(1) }),
-  /** An action posted to a droplet ends as `errored`, without effect. */
+  /** The request is refused with the provider's words, and nothing is done. */
+  z.strictObject({
+    kind: z.literal('refuse'),
+    status: z.union([z.literal(403), z.literal(409), z.literal(422)]).default(422),
+    message: z.string().default('The request was refused.'),
+  }),
+  /** An action ends as `errored`, without effect; a load balancer or a firewall's change, too. */
   z.strictObject({ kind: z.literal('action_errors') }),
+  /** An action ends as `completed`, without effect. */
+  z.strictObject({ kind: z.literal('action_lies') }),
+  /** An action is in progress for `ms`, or never ends by itself; its droplet takes no other meanwhile. */
+  z.strictObject({ kind: z.literal('action_hangs'), ms: milliseconds.optional() }),
 ]);
 
 /**
  * A rule: which requests, what happens to them, how often. Without `match` every request fits; `path` is a regular
- * expression on the path (without query). `skip` lets so many fitting requests pass first. `times` is 1 unless
+ * expression on the path (without query), `type` the type that the body names (`resize`). `skip` lets so many fitting requests pass first. `times` is 1 unless
  * given, and null means until the rule is removed; a shifting_pages rule shifts once and ignores it.
  */
 export const ruleSchema = z.strictObject({
@@ -42,6 +52,7 @@ export const ruleSchema = z.strictObject({
     .strictObject({
       method: z.string().toUpperCase().optional(),
       path: z.string().refine(isRegExp).optional(),
+      type: z.string().optional(),
     })
     .default({}),
   fault: faultSchema,
@@ -59,12 +70,22 @@ export type FaultRule = z.output<typeof ruleSchema> & {
   hits: number;
 };
 
+/** What a rule looks at. */
+export interface FaultyRequest {
+  readonly method: string;
+  readonly path: string;
+  /** The type that the body names. */
+  readonly type: unknown;
+}
+
 /** Paths where a fault makes sense, for a rule that names none. */
 const defaultPaths: Partial<Record<Fault['kind'], RegExp>> = {
   truncated_csv: /\/csv$/,
   items_disagree: /^\/v2\/customers\/my\/invoices\/[^/]+$/,
   summary_disagrees: /\/summary$/,
   action_errors: /\/actions$/,
+  action_lies: /\/actions$/,
+  action_hangs: /\/actions$/,
 };
 
 /** The faults on demand. The first rule that fits a request and is not used up is applied, one a request. */
@@ -97,9 +118,9 @@ export class Faults {
   }
 
   /** The rule for this request, counted as applied; undefined where none fits. */
-  take(method: string, path: string): FaultRule | undefined {
+  take(request: FaultyRequest): FaultRule | undefined {
     for (const rule of this.#rules) {
-      if (!fits(rule, method, path) || isUsedUp(rule)) continue;
+      if (!fits(rule, request) || isUsedUp(rule)) continue;
       if (rule.skipped < rule.skip) {
         rule.skipped += 1;
         continue;
@@ -111,8 +132,9 @@ export class Faults {
   }
 }
 
-function fits(rule: FaultRule, method: string, path: string): boolean {
+function fits(rule: FaultRule, { method, path, type }: FaultyRequest): boolean {
   if (rule.match.method !== undefined && rule.match.method !== method) return false;
+  if (rule.match.type !== undefined && rule.match.type !== type) return false;
   const pattern = rule.match.path === undefined ? defaultPaths[rule.fault.kind] : new RegExp(rule.match.path);
   return pattern === undefined || pattern.test(path);
 }

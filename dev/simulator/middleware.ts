@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Middleware } from 'koa';
-import { settleActions } from './actions.ts';
+import { settle } from './actions.ts';
 import { notFound, Problem } from './problem.ts';
 import type { RequestState, SimulatorState } from './state.ts';
 
@@ -57,10 +57,10 @@ export function requireToken(state: SimulatorState): Middleware<RequestState> {
   };
 }
 
-/** Finishes the actions that are due, so that every answer shows the account as it is now. */
+/** Lets everything happen that is due, so that every answer shows the account as it is now. */
 export function settleBefore(state: SimulatorState): Middleware<RequestState> {
   return (_ctx, next) => {
-    settleActions(state, new Date());
+    settle(state, new Date());
     return next();
   };
 }

@@ -1,4 +1,14 @@
-import type { Account, Droplet, Image, Project, Region, WireObject } from './account.ts';
+import type {
+  Account,
+  DomainRecord,
+  Droplet,
+  Image,
+  LoadBalancer,
+  Project,
+  Region,
+  Volume,
+  WireObject,
+} from './account.ts';
 import { seededUuid } from './seeded.ts';
 import { regions } from './sizesAndRegions.ts';
 
@@ -10,6 +20,7 @@ type OtherResources = Pick<
   | 'loadBalancers'
   | 'snapshots'
   | 'domains'
+  | 'domainRecords'
   | 'databases'
   | 'kubernetesClusters'
   | 'buckets'
@@ -71,6 +82,7 @@ export function otherResources(projects: readonly Project[], droplets: readonly 
       { name: 'arcadia.example', ttl: 1800, zone_file: '$ORIGIN arcadia.example.\n$TTL 1800\n' },
       { name: 'labs.arcadia.example', ttl: 1800, zone_file: '$ORIGIN labs.arcadia.example.\n$TTL 1800\n' },
     ],
+    domainRecords: ['arcadia.example', 'labs.arcadia.example'].flatMap(nameServers),
     databases: [database(staging)],
     kubernetesClusters: [kubernetesCluster()],
     buckets: [
@@ -132,7 +144,7 @@ export function privateImage(
   };
 }
 
-function volume(region: Region, droplet: Droplet) {
+function volume(region: Region, droplet: Droplet): Volume {
   return {
     id: volumeId,
     name: 'data-syd1',
@@ -147,7 +159,24 @@ function volume(region: Region, droplet: Droplet) {
   };
 }
 
-function loadBalancer(region: Region, project: Project, droplet: Droplet) {
+/** What a zone begins with. */
+function nameServers(domain: string, zone: number): DomainRecord[] {
+  return [1, 2, 3].map((server) => ({
+    domain,
+    id: 300_000_000 + zone * 10 + server,
+    type: 'NS',
+    name: '@',
+    data: `ns${server}.digitalocean.com`,
+    priority: null,
+    port: null,
+    ttl: 1800,
+    weight: null,
+    flags: null,
+    tag: null,
+  }));
+}
+
+function loadBalancer(region: Region, project: Project, droplet: Droplet): LoadBalancer {
   return {
     id: loadBalancerId,
     name: 'edge-syd1',

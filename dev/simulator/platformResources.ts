@@ -1,4 +1,4 @@
-import type { Account, Droplet, Project, ProjectResource, Vpc } from './account.ts';
+import type { Account, Droplet, Firewall, Project, ProjectResource, Vpc } from './account.ts';
 import { seededUuid } from './seeded.ts';
 
 type PlatformResources = Pick<
@@ -113,7 +113,7 @@ function app(project: Project) {
   };
 }
 
-function firewall(droplet: Droplet) {
+function firewall(droplet: Droplet): Firewall {
   return {
     id: seededUuid('firewall bastion'),
     name: 'bastion-only-ssh',

@@ -14,6 +14,10 @@ export function notFound(): Problem {
   return new Problem(404, 'not_found', 'The resource you requested could not be found.');
 }
 
+export function conflict(message: string): Problem {
+  return new Problem(409, 'conflict', message);
+}
+
 export function unprocessable(message: string): Problem {
   return new Problem(422, 'unprocessable_entity', message);
 }

@@ -21,13 +21,17 @@ import { Problem } from './problem.ts';
 import { RequestLog } from './requestLog.ts';
 import { addActionRoutes } from './routes/actions.ts';
 import { addBillingRoutes } from './routes/billing.ts';
+import { addDomainRoutes } from './routes/domains.ts';
 import { addDropletRoutes } from './routes/droplets.ts';
+import { addFirewallRoutes } from './routes/firewalls.ts';
+import { addLoadBalancerRoutes } from './routes/loadBalancers.ts';
 import { addMetricRoutes } from './routes/metrics.ts';
 import { addPlatformRoutes } from './routes/platform.ts';
 import { addProjectRoutes } from './routes/projects.ts';
 import { addResourceRoutes } from './routes/resources.ts';
 import { addSpacesRoutes } from './routes/spaces.ts';
 import { addTagRoutes } from './routes/tags.ts';
+import { addVolumeRoutes } from './routes/volumes.ts';
 import type { RequestState, SimulatorState } from './state.ts';
 
 export interface SimulatorOptions {
@@ -42,7 +46,7 @@ export interface SimulatorOptions {
   readonly account?: Account;
   /** Whether `/_control` is served; true unless given. */
   readonly control?: boolean;
-  /** How long a droplet's action stays `in-progress`; 300 unless given. */
+  /** How long an action stays `in-progress`; 300 unless given. */
   readonly actionMilliseconds?: number;
   /** Added to every answer; 0 unless given. */
   readonly delayMilliseconds?: number;
@@ -67,6 +71,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const state: SimulatorState = {
     account: options.account ?? goldenAccount(),
     actions: [],
+    transitions: [],
     faults: new Faults(),
     requests: new RequestLog(),
     settings: {
@@ -125,6 +130,10 @@ function createApp(state: SimulatorState, hasControl: boolean): Koa<RequestState
   addProjectRoutes(api, state);
   addDropletRoutes(api, state);
   addActionRoutes(api, state);
+  addVolumeRoutes(api, state);
+  addLoadBalancerRoutes(api, state);
+  addDomainRoutes(api, state);
+  addFirewallRoutes(api, state);
   addResourceRoutes(api, state);
   addTagRoutes(api, state);
   addPlatformRoutes(api, state);

@@ -8,12 +8,14 @@ import type { RequestLog } from './requestLog.ts';
 export interface SimulatorState {
   readonly account: Account;
   readonly actions: Action[];
+  /** What happens by itself, each once it is due, that no action stands for. */
+  transitions: Transition[];
   readonly faults: Faults;
   readonly requests: RequestLog;
   readonly settings: Settings;
   readonly token: string;
   readonly spacesKey: string;
-  /** Ids of droplets, images and actions that are made while it runs. */
+  /** Ids of droplets, images, records and actions that are made while it runs. */
   nextId: number;
 }
 
@@ -26,18 +28,29 @@ export interface Settings {
   metricLagSeconds: number;
 }
 
-/** An action of a droplet. It is finished by the first request that comes after `dueAt`. */
+/** An action of a droplet or a volume. It is finished by the first request that comes after `dueAt`. */
 export interface Action {
   readonly id: number;
   readonly type: string;
-  readonly dropletId: number;
+  readonly resourceType: 'droplet' | 'volume';
+  /** A droplet's number as text, or a volume's UUID. */
+  readonly resourceId: string;
   readonly regionSlug: string;
   readonly startedAt: Date;
-  readonly dueAt: Date;
-  /** Ends as `errored`, without effect. */
-  readonly fails: boolean;
+  /** Null where it never ends by itself. */
+  readonly dueAt: Date | null;
+  readonly ending: ActionEnding;
   readonly apply: () => void;
   status: 'in-progress' | 'completed' | 'errored';
+  completedAt: Date | null;
+}
+
+/** How an action ends: as it should, as `errored` without effect, as `completed` without effect, or never. */
+export type ActionEnding = 'completes' | 'errors' | 'lies' | 'hangs';
+
+export interface Transition {
+  readonly dueAt: Date;
+  readonly apply: () => void;
 }
 
 /** What the fault middleware tells the routes about one request. */
@@ -46,8 +59,10 @@ export interface RequestState {
   hidesFirst?: boolean;
   /** Entries left off the end of the page, with `meta.total` unchanged. */
   missing?: number;
-  /** An action posted now ends as `errored`. */
-  actionFails?: boolean;
+  /** What becomes of an action posted now, or of something made now. */
+  ending?: ActionEnding;
+  /** How long it takes, where that isn't the usual time. */
+  actionMilliseconds?: number;
 }
 
 export type Context = ParameterizedContext<RequestState>;

@@ -2,8 +2,10 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Pool } from 'pg';
 import { ArcadiaError } from '../domain/errors.ts';
 import type { FinanceClient } from '../integrations/financeClient.ts';
+import type { WebhookClient } from '../integrations/webhookClient.ts';
 import { createFocusSource } from '../providers/focus/source.ts';
 import type { InvoiceSource, Provider } from '../providers/provider.ts';
+import type { RevertSettings } from '../services/drift/approveRevert.ts';
 import type { DunningTimes } from '../services/dunning.ts';
 import { focusInvoiceFinder } from '../services/focusInvoices.ts';
 import { forSession, systemSession } from '../session.ts';
@@ -16,10 +18,16 @@ export interface ActivityDependencies {
   readonly providers: ReadonlyMap<string, Provider>;
   /** The finance system, where one is configured. */
   readonly finance?: FinanceClient | undefined;
+  /** How webhooks are sent; to public addresses alone unless given. */
+  readonly webhooks?: WebhookClient | undefined;
+  /** The currency of margins; AUD unless given. */
+  readonly reportingCurrency?: string | undefined;
   /** How long dunning waits from one step to the next; 7 and 14 days unless given. */
   readonly dunning?: DunningTimes | undefined;
   /** For how long after its rollup a period's drafts stay open to late usage; 72 hours unless given. */
   readonly invoiceGraceHours?: number | undefined;
+  /** How much may be reverted at once and a day, and for how long a plan waits; 3, 500 a month and 24 hours unless given. */
+  readonly driftReverts?: RevertSettings | undefined;
   /** The folder that is watched for FOCUS files, where one is. */
   readonly focusFolder?: string | undefined;
   /** The most bytes that a FOCUS file may have, unpacked. */

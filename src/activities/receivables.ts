@@ -1,7 +1,7 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { backOffSeconds } from '../domain/backOff.ts';
 import { FinanceError } from '../integrations/financeClient.ts';
-import { dueReceivables, receivablesLeft } from '../services/dueReceivables.ts';
+import { receivablesLeft, takeDueReceivables } from '../services/dueReceivables.ts';
 import { postponeReceivables, recordPushedReceivables } from '../services/recordPushedReceivables.ts';
 import type { PushedReceivables } from '../workflows/messages.ts';
 import { type ActivityDependencies, systemEntityManager } from './dependencies.ts';
@@ -21,7 +21,7 @@ export function createReceivableActivities(dependencies: ActivityDependencies) {
       const none = { acknowledged: 0, refused: 0, postponed: 0, problem: null };
       const { finance } = dependencies;
       if (finance === undefined) return { ...none, problem: 'finance_not_configured', next: null, failed: 0 };
-      const due = await dueReceivables(em, { now: new Date(), limit: batchSize });
+      const due = await takeDueReceivables(em, { now: new Date(), limit: batchSize });
       const pushed = due.length === 0 ? none : await push(due);
       const { nextAttemptAt, failed } = await receivablesLeft(em);
       return { ...pushed, next: nextAttemptAt?.toISOString() ?? null, failed };

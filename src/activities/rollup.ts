@@ -22,9 +22,9 @@ import {
   reopenTenant,
   skipTenant,
 } from '../services/rollup/worklistExceptions.ts';
-import { type Session, sessionRoles } from '../session.ts';
 import type { OperatorRequest, RollUpSummary, TenantUpdateResult } from '../workflows/rollUpMessages.ts';
 import { type ActivityDependencies, systemEntityManager } from './dependencies.ts';
+import { toDecision } from './operatorDecision.ts';
 
 const defaultGraceHours = 72;
 
@@ -144,20 +144,5 @@ export function createRollUpActivities(dependencies: ActivityDependencies) {
     async recordIssue(input: { period: Period }): Promise<number> {
       return recordIssue(em(), input.period, new Date());
     },
-  };
-}
-
-/** Who decided, and why, as the audit log keeps it. */
-function toDecision(request: OperatorRequest): {
-  actor: Session;
-  reason: string;
-  requestId: string | undefined;
-} {
-  const role = sessionRoles.find((known) => known === request.role);
-  if (role === undefined) throw new Error(`"${request.role}" is no role`);
-  return {
-    actor: { role, tenantId: '', subject: request.subject },
-    reason: request.reason,
-    requestId: request.requestId,
   };
 }

@@ -16,6 +16,7 @@ import {
   toDeploymentEvent,
   toSubscription,
 } from './deploymentAnswers.ts';
+import { decommissionCancelled } from './endedDeployment.ts';
 import { cursorOf, toPage } from './pages.ts';
 import { notFound } from './problems.ts';
 import type { Caller } from './requestState.ts';
@@ -195,7 +196,7 @@ export const deploymentRoutes: readonly Route[] = [
     path: '/api/v1/deployments/:id/transition',
     tag: 'Deployments',
     summary:
-      'Brings a deployment into another state. Tenants pause, resume (unless an overdue invoice paused it) and cancel their own.',
+      'Brings a deployment into another state. Tenants pause, resume (unless an overdue invoice paused it) and cancel their own. After a cancel, what templates made of it is destroyed once the grace time of 7 days is over.',
     roles: ['platform_admin', 'tenant'],
     params: deploymentId,
     body: z.strictObject({
@@ -216,7 +217,20 @@ export const deploymentRoutes: readonly Route[] = [
         requestId,
       });
       if (!done) throw notFound('deployment');
-      return { status: 200, body: await deploymentReply(request, params.id) };
+      const reply = await deploymentReply(request, params.id);
+      if (body.to === 'cancelled') {
+        await decommissionCancelled(
+          request.api,
+          { id: params.id, tenantId: reply.tenant_id },
+          {
+            subject: caller.subject,
+            role: caller.role,
+            reason: body.reason ?? 'the deployment was cancelled',
+            requestId,
+          },
+        );
+      }
+      return { status: 200, body: reply };
     },
   }),
 ];

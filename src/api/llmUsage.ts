@@ -216,15 +216,18 @@ export const llmUsageRoutes: readonly Route[] = [
     }),
     answer: { status: 200, description: 'A page of events.', schema: pageOf(usageEvent) },
     async handle({ em, caller, query }) {
-      const tenantId = caller.role === 'tenant' ? caller.tenantId : query.tenant;
-      if (tenantId === undefined && query.deployment === undefined && query.state !== 'unassigned') {
+      const tenants = [
+        ...(caller.role === 'tenant' ? [caller.tenantId] : []),
+        ...(query.tenant === undefined ? [] : [query.tenant]),
+      ];
+      if (tenants.length === 0 && query.deployment === undefined && query.state !== 'unassigned') {
         throw invalidInput([
           { pointer: '/query/tenant', detail: 'name a tenant or a deployment, or state=unassigned' },
         ]);
       }
       const rows = await listLlmUsage(
         em,
-        { tenantId, deploymentId: query.deployment, state: query.state, period: query.period },
+        { tenants, deploymentId: query.deployment, state: query.state, period: query.period },
         { after: query.cursor, limit: query.limit },
       );
       const keyOf = (row: LlmUsageEvent) => ({ occurredAt: toInstant(row.occurredAt), id: String(row.id) });

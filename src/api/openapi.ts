@@ -103,7 +103,7 @@ function build() {
       title: service.service,
       version: service.version,
       description:
-        'The money side of a cloud platform: what the provider charges, what runs, what tenants buy and use, their invoices, and the processes behind them.',
+        'The money side of a cloud platform: what the provider charges, what runs and what was asked for, what tenants buy and use, their invoices, the margin, and the processes behind them.',
     },
     servers: [{ url: '/' }],
   });

@@ -5,7 +5,7 @@ import { findPlanHead } from '../services/listCatalog.ts';
 import { listPlanMigrations, migrateSubscribers, type PlanMigrationRow } from '../services/planMigration.ts';
 import { previewPlanMigration, type TenantPreview } from '../services/planMigrationPreview.ts';
 import { listPlanSubscribers } from '../services/planMigrationSubscribers.ts';
-import { planCode, toCatalogRequest } from './catalog.ts';
+import { planCode, toCatalogRequest } from './catalogRequests.ts';
 import { cursorOf, toNextCursor, toPage } from './pages.ts';
 import { notFound } from './problems.ts';
 import { type CallerRequest, defineRoute, type Route } from './route.ts';

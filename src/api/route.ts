@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ApiConfig } from '../config.ts';
 import type { Log } from '../logging.ts';
 import type { LlmUsageWriter } from '../services/llmUsageWriter.ts';
+import type { ListPriceOf } from '../services/provisioning/previewProvisioning.ts';
 import { forSession } from '../session.ts';
 import { createInputReader, readQuery, refuseFaults } from './inputs.ts';
 import { forbidden, unauthenticated } from './problems.ts';
@@ -20,6 +21,8 @@ export interface ApiDependencies {
   readonly clock: () => Date;
   /** Shared by all requests, so that they can share its commits. */
   readonly llmUsage: LlmUsageWriter;
+  /** What a month of a resource costs by the provider's list; without it, a preview names no prices. */
+  readonly listPrice?: ListPriceOf | undefined;
 }
 
 /** A success. A text or buffer is sent as it is under the `content-type` of `headers`, anything else as JSON. */

@@ -109,5 +109,7 @@ export const pageOf = <Item extends z.ZodType>(item: Item) =>
 
 /** An amount as it is sent: `5` is `5.00`. */
 export const toAmount = (value: string) => toAmountText(parseDecimal(value));
+/** A stored decimal as its shortest text. */
+export const toDecimalText = (value: string) => parseDecimal(value).toFixed();
 export const toInstant = (value: Date) => value.toISOString();
 export const toInstantOrNull = (value: Date | null) => value?.toISOString() ?? null;

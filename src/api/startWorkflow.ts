@@ -1,15 +1,27 @@
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import {
+  type Client,
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/client';
 import type { Period } from '../domain/period.ts';
 import type { CloudInvoice } from '../entities/cloudInvoice.ts';
-import { discoveryTimeoutMinutes } from '../schedules.ts';
+import { alertsTimeoutMinutes, discoveryTimeoutMinutes, driftTimeoutMinutes } from '../schedules.ts';
 import type { DayRange } from '../services/meteredDays.ts';
+import { type CheckClosureInput, closureMessages } from '../workflows/closureMessages.ts';
 import { workflowIds } from '../workflows/ids.ts';
 import type {
   DiscoverInvoicesInput,
   IngestFocusFileInput,
   IngestInvoiceInput,
   MeterUsageInput,
+  SweepDriftInput,
 } from '../workflows/messages.ts';
+import {
+  type PlannedRevert,
+  type RevertDriftInput,
+  type RevertDriftResult,
+  revertMessages,
+} from '../workflows/revertMessages.ts';
 import type {
   CheckPeriodInput,
   IssuePeriodInput,
@@ -41,6 +53,22 @@ export async function startDiscovery(client: Client, requestedBy: string): Promi
   return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
 }
 
+/** Starts a sweep of what runs against what was asked for, or meets the one that runs. */
+export async function startDriftSweep(client: Client, requestedBy: string): Promise<StartedWorkflow> {
+  const provider = 'digitalocean';
+  const input: SweepDriftInput = { provider, requestedBy };
+  const handle = await client.workflow.start('sweepDrift', {
+    workflowId: workflowIds.sweepDrift(),
+    taskQueue: taskQueues.provisioning,
+    args: [input],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `Compare what runs at ${provider} with what was asked for`,
+    workflowExecutionTimeout: `${driftTimeoutMinutes} minutes`,
+  });
+  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+}
+
 /** Starts the ingest of a FOCUS file, or meets the one that runs. */
 export async function startFocusIngest(
   client: Client,
@@ -67,6 +95,33 @@ export async function startPushReceivables(client: Client): Promise<StartedWorkf
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     staticSummary: 'Tell the finance system of issued invoices',
+  });
+  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+}
+
+/** Starts an evaluation of the alert rules, or meets the one that runs. */
+export async function startEvaluateAlerts(client: Client): Promise<StartedWorkflow> {
+  const handle = await client.workflow.start('evaluateAlerts', {
+    workflowId: workflowIds.evaluateAlerts(),
+    taskQueue: taskQueues.billing,
+    args: [{}],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: 'Evaluate the alert rules',
+    workflowExecutionTimeout: `${alertsTimeoutMinutes} minutes`,
+  });
+  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+}
+
+/** Starts sending webhooks, or meets the run that does. */
+export async function startDeliverWebhooks(client: Client): Promise<StartedWorkflow> {
+  const handle = await client.workflow.start('deliverWebhooks', {
+    workflowId: workflowIds.deliverWebhooks(),
+    taskQueue: taskQueues.billing,
+    args: [{}],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: 'Send webhooks',
   });
   return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
 }
@@ -179,6 +234,27 @@ export async function startCheck(client: Client, period: Period): Promise<Starte
   return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
 }
 
+/** Starts a check that the books of a period close, or has the one that runs read them again. */
+export async function startClosureCheck(
+  client: Client,
+  period: Period,
+  requestedBy: string,
+): Promise<StartedWorkflow> {
+  const input: CheckClosureInput = { period, requestedBy };
+  const handle = await client.workflow.signalWithStart('checkClosure', {
+    workflowId: workflowIds.checkClosure(period),
+    taskQueue: taskQueues.billing,
+    args: [input],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `Check that the books of ${period.slice(0, 7)} close`,
+    typedSearchAttributes: [{ key: searchAttributes.period, value: period }],
+    signal: closureMessages.booksChangedSignal,
+    signalArgs: [],
+  });
+  return { workflowId: handle.workflowId, runId: handle.signaledRunId };
+}
+
 /** Starts the issue of a period's drafts, or meets the one that runs. @param early whether it waits for the grace time no longer */
 export async function startIssue(client: Client, period: Period, early: boolean): Promise<StartedWorkflow> {
   const input: IssuePeriodInput = { period };
@@ -199,3 +275,32 @@ export async function startIssue(client: Client, period: Period, early: boolean)
   });
   return { workflowId: handle.workflowId, runId: handle.signaledRunId };
 }
+
+/**
+ * Starts the revert of a drift, and waits for its plan.
+ * @returns undefined where a revert of the resource runs already
+ */
+export async function startRevert(
+  client: Client,
+  input: RevertDriftInput,
+  resource: { readonly kind: string; readonly name: string },
+): Promise<PlannedRevert | undefined> {
+  const startWorkflowOperation = new WithStartWorkflowOperation('revertDrift', {
+    workflowId: workflowIds.revertDrift(input.resourceId),
+    taskQueue: taskQueues.provisioning,
+    args: [input],
+    workflowIdConflictPolicy: 'FAIL',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `Revert the ${resource.kind} ${resource.name.slice(0, 100)} to what was asked for`,
+  });
+  try {
+    return await client.workflow.executeUpdateWithStart<RevertWorkflow, PlannedRevert, []>(
+      revertMessages.planUpdate,
+      { startWorkflowOperation, args: [] },
+    );
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+    throw error;
+  }
+}
+type RevertWorkflow = (input: RevertDriftInput) => Promise<RevertDriftResult>;

@@ -1,13 +1,23 @@
 import { z } from 'zod';
+import { Forbidden } from '../domain/errors.ts';
 import { attachAddon } from '../services/attachAddon.ts';
 import { changePlan } from '../services/changePlan.ts';
 import { detachAddon } from '../services/detachAddon.ts';
+import { refuseProvisioning } from '../services/provisioning/beginProvisioning.ts';
 import { subscribeDeployment } from '../services/subscribeDeployment.ts';
 import { attachedAddon, subscription, toAttachedAddon } from './deploymentAnswers.ts';
 import { deploymentId, deploymentReply, noSuchDeployment } from './deployments.ts';
 import { notFound } from './problems.ts';
+import {
+  beginProvision,
+  deploymentNamed,
+  type ProvisionBody,
+  provisionBody,
+  readProvision,
+} from './provisioning.ts';
 import { type CallerRequest, defineRoute, type Route } from './route.ts';
 import { day, instantInput, reason, text, uuid } from './schemas.ts';
+import { startedReply, startedWorkflow } from './startedWorkflow.ts';
 
 const code = text(100);
 const startsOn = day
@@ -23,6 +33,43 @@ async function subscriptionReply(
   const reply = await deploymentReply(request, id);
   if (reply.subscription === null) throw notFound('subscription');
   return reply.subscription;
+}
+
+const newSubscription = z
+  .strictObject({
+    ...subscription.shape,
+    provisioning: startedWorkflow.nullable().optional().meta({
+      description:
+        'Where `provision` was given: the process that runs; null where it could not be started, and is to be with `…/provision`.',
+    }),
+  })
+  .meta({ id: 'NewSubscription' });
+
+/**
+ * Checks a provisioning before anything is subscribed.
+ * @returns what starts it, once the subscription is there
+ */
+async function planProvision(
+  request: Pick<
+    CallerRequest<{ id: string }, unknown, unknown>,
+    'em' | 'api' | 'caller' | 'requestId' | 'params'
+  >,
+  body: ProvisionBody,
+): Promise<(why: string) => Promise<z.input<typeof startedWorkflow> | null>> {
+  const { em, api, caller, params } = request;
+  if (caller.role === 'tenant') throw new Forbidden('only admins have resources created');
+  const deployment = await deploymentNamed(em, params.id, caller);
+  const wanted = readProvision(body, deployment, '/body/provision');
+  await refuseProvisioning(em, deployment);
+  return async (why) => {
+    try {
+      const run = await beginProvision(request, deployment, wanted, why);
+      return run === undefined ? null : startedReply(api.config, run).body;
+    } catch (error) {
+      api.log.warn({ err: error, deployment_id: params.id }, 'a subscribed deployment is not provisioned');
+      return null;
+    }
+  };
 }
 
 export const subscriptionRoutes: readonly Route[] = [
@@ -44,9 +91,12 @@ export const subscriptionRoutes: readonly Route[] = [
       trial_ends_at: instantInput
         .optional()
         .meta({ description: 'Only admins; required while the deployment is on trial.' }),
+      provision: provisionBody
+        .optional()
+        .meta({ description: 'Only admins: creates its resources by a template, too.' }),
       reason: reason.optional(),
     }),
-    answer: { status: 201, description: 'The subscription.', schema: subscription },
+    answer: { status: 201, description: 'The subscription.', schema: newSubscription },
     problems: {
       404: noSuchDeployment,
       409: 'The deployment is subscribed or cancelled already, or the same request still runs.',
@@ -54,6 +104,7 @@ export const subscriptionRoutes: readonly Route[] = [
     },
     async handle(request) {
       const { em, caller, params, body, now, requestId } = request;
+      const provision = body.provision === undefined ? null : await planProvision(request, body.provision);
       const done = await subscribeDeployment(
         em,
         params.id,
@@ -66,7 +117,10 @@ export const subscriptionRoutes: readonly Route[] = [
         { actor: caller, now, reason: body.reason, requestId },
       );
       if (!done) throw notFound('deployment');
-      return { status: 201, body: await subscriptionReply(request, params.id) };
+      const reply = await subscriptionReply(request, params.id);
+      if (provision === null) return { status: 201, body: reply };
+      const provisioning = await provision(body.reason ?? 'it was subscribed');
+      return { status: 201, body: { ...reply, provisioning } };
     },
   }),
   defineRoute({
@@ -139,7 +193,8 @@ export const subscriptionRoutes: readonly Route[] = [
         { endsOn: query.ends_on },
         { actor: caller, now, reason: query.reason, requestId },
       );
-      if (addon === null) throw notFound('addon');
+      if (addon === 'no_deployment') throw notFound('deployment');
+      if (addon === 'no_addon') throw notFound('addon on this deployment');
       return { status: 200, body: toAttachedAddon(addon) };
     },
   }),

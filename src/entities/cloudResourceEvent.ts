@@ -3,8 +3,13 @@ import type { JsonValue } from '../domain/errors.ts';
 import { CloudResource } from './cloudResource.ts';
 import { platformOnly } from './policies.ts';
 
-/** What the inventory sync saw happen to a resource; kept for ever. */
-export const resourceEventTypes = ['discovered', 'changed', 'renamed', 'gone', 'returned', 'moved'] as const;
+/** What the inventory saw happen to a resource, kept for ever. Only these change what it is, was called, or belongs to. */
+export const inventoryEventTypes = ['discovered', 'changed', 'renamed', 'gone', 'returned', 'moved'] as const;
+
+/** What was asked of a resource, and what differed from it. Written as attributed already: no cost line moves because of it. */
+export const driftEventTypes = ['provisioned', 'drift_detected', 'drift_accepted', 'drift_reverted'] as const;
+
+export const resourceEventTypes = [...inventoryEventTypes, ...driftEventTypes] as const;
 export type ResourceEventType = (typeof resourceEventTypes)[number];
 
 export const CloudResourceEvent = defineEntity({

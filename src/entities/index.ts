@@ -1,4 +1,6 @@
 import { Addon } from './addon.ts';
+import { Alert } from './alert.ts';
+import { AlertRule } from './alertRule.ts';
 import { AuditEntry } from './auditEntry.ts';
 import { BillingProfile } from './billingProfile.ts';
 import { CloudAttributionChange } from './cloudAttributionChange.ts';
@@ -9,18 +11,25 @@ import { CloudCostEstimateLine } from './cloudCostEstimateLine.ts';
 import { CloudCostLine } from './cloudCostLine.ts';
 import { CloudDeployment } from './cloudDeployment.ts';
 import { CloudDeploymentEvent } from './cloudDeploymentEvent.ts';
+import { CloudDrift } from './cloudDrift.ts';
+import { CloudDriftKind } from './cloudDriftKind.ts';
+import { CloudDriftRevert } from './cloudDriftRevert.ts';
 import { CloudInventoryListing } from './cloudInventoryListing.ts';
 import { CloudInvoice } from './cloudInvoice.ts';
 import { CloudInvoiceVersion } from './cloudInvoiceVersion.ts';
 import { CloudProject } from './cloudProject.ts';
 import { CloudProjectMember } from './cloudProjectMember.ts';
+import { CloudProvisioned } from './cloudProvisioned.ts';
 import { CloudResource } from './cloudResource.ts';
 import { CloudResourceEvent } from './cloudResourceEvent.ts';
 import { CloudResourceMembership } from './cloudResourceMembership.ts';
 import { CloudResourceName } from './cloudResourceName.ts';
 import { CloudSpacesUsage } from './cloudSpacesUsage.ts';
+import { CostOwnerChange } from './costOwnerChange.ts';
 import { CreditNote } from './creditNote.ts';
 import { DocumentNumber } from './documentNumber.ts';
+import { DriftIgnoreRule } from './driftIgnoreRule.ts';
+import { ExchangeRate } from './exchangeRate.ts';
 import { FocusBillingPeriod } from './focusBillingPeriod.ts';
 import { FocusFile } from './focusFile.ts';
 import { FocusFileChunk } from './focusFileChunk.ts';
@@ -40,9 +49,13 @@ import { Plan } from './plan.ts';
 import { PlanItem } from './planItem.ts';
 import { PlanMigration } from './planMigration.ts';
 import { PlanVersion } from './planVersion.ts';
+import { ProviderSize } from './providerSize.ts';
+import { ProvisionedItem } from './provisionedItem.ts';
+import { ProvisioningRun } from './provisioningRun.ts';
 import { Receivable } from './receivable.ts';
 import { ResourcePrice } from './resourcePrice.ts';
 import { RollupWorklist } from './rollupWorklist.ts';
+import { SharedCostPolicy } from './sharedCostPolicy.ts';
 import { Subscription } from './subscription.ts';
 import { SubscriptionAddon } from './subscriptionAddon.ts';
 import { SubscriptionPause } from './subscriptionPause.ts';
@@ -51,6 +64,8 @@ import { TaxRate } from './taxRate.ts';
 import { TenantInvoice } from './tenantInvoice.ts';
 import { TenantInvoiceInputs } from './tenantInvoiceInputs.ts';
 import { TenantInvoiceLine } from './tenantInvoiceLine.ts';
+import { WebhookDelivery } from './webhookDelivery.ts';
+import { WebhookEndpoint } from './webhookEndpoint.ts';
 
 /** Every table that MikroORM knows; the staging tables and `rate_limits` are made by migrations alone. */
 export const entities = [
@@ -70,6 +85,12 @@ export const entities = [
   CloudBandwidthHour,
   CloudSpacesUsage,
   CloudAttributionChange,
+  CloudProvisioned,
+  DriftIgnoreRule,
+  CloudDrift,
+  CloudDriftKind,
+  CloudDriftRevert,
+  ProviderSize,
   FocusFile,
   FocusFileChunk,
   FocusInvoice,
@@ -89,6 +110,8 @@ export const entities = [
   SubscriptionPause,
   SubscriptionAddon,
   PlanMigration,
+  ProvisioningRun,
+  ProvisionedItem,
   BillingProfile,
   MeteredUsage,
   ManualUsage,
@@ -105,6 +128,13 @@ export const entities = [
   Payment,
   DocumentNumber,
   Receivable,
+  ExchangeRate,
+  SharedCostPolicy,
+  CostOwnerChange,
+  AlertRule,
+  Alert,
+  WebhookEndpoint,
+  WebhookDelivery,
   AuditEntry,
   IdempotencyKey,
 ];

@@ -1,6 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import type { LlmUsageProblem } from '../domain/llmUsage.ts';
-import { gatewayAdds } from './policies.ts';
+import { gatewayAdds, readOnceAStatement } from './policies.ts';
 
 /** `unassigned`: of an unknown deployment or another currency; shown to operators and not billed until it is assigned. */
 export const llmUsageStates = ['billable', 'unassigned'] as const;
@@ -14,7 +14,7 @@ export const LlmUsageEvent = defineEntity({
   name: 'LlmUsageEvent',
   tableName: 'llm_usage_events',
   rowLevelSecurity: 'force',
-  policies: gatewayAdds,
+  policies: readOnceAStatement(gatewayAdds),
   uniques: [{ name: 'llm_usage_events_identity', properties: ['gatewayRequestId'] }],
   indexes: [
     {

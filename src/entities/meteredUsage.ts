@@ -1,6 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import type { MeterKind } from '../domain/meters.ts';
-import { tenantReads } from './policies.ts';
+import { readOnceAStatement, tenantReads } from './policies.ts';
 
 /**
  * What one resource of a deployment used of a kind on one UTC day, computed from the resource's own history: metering a day again gives
@@ -11,7 +11,7 @@ export const MeteredUsage = defineEntity({
   name: 'MeteredUsage',
   tableName: 'metered_usage',
   rowLevelSecurity: 'force',
-  policies: tenantReads,
+  policies: readOnceAStatement(tenantReads),
   indexes: [
     {
       // A month is summed from the index alone, which has what the policies look at too: its rows lie far apart, since they come by day.

@@ -61,6 +61,20 @@ export const auditPolicies: PolicyDef[] = [
   { name: 'tenant_adds_own', command: 'insert', check: ownTenant },
 ];
 
+/**
+ * The same policies with the session's variables read once a statement instead of once a row. For tables of which one statement reads
+ * hundreds of thousands of rows: there the reading of variables is a quarter of what the statement takes.
+ */
+export function readOnceAStatement(policies: readonly PolicyDef[]): PolicyDef[] {
+  const once = (condition: string) =>
+    condition.replaceAll(/current_setting\('[a-z._]+', true\)/g, '(select $&)');
+  return policies.map(({ using, check, ...policy }) => ({
+    ...policy,
+    ...(typeof using === 'string' ? { using: once(using) } : {}),
+    ...(typeof check === 'string' ? { check: once(check) } : {}),
+  }));
+}
+
 const ownSubject = `subject = nullif(current_setting('app.subject', true), '') and tenant_id = coalesce(current_setting('app.tenant_id', true), '')`;
 
 /** For stored answers of idempotent requests: each subject of each tenant meets only its own. */

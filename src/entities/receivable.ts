@@ -5,7 +5,10 @@ import { TenantInvoice } from './tenantInvoice.ts';
 export const receivableStates = ['pending', 'acknowledged', 'failed'] as const;
 export type ReceivableState = (typeof receivableStates)[number];
 
-/** An issued invoice on its way to the finance system: written with the issue, pushed until it is acknowledged. */
+/**
+ * An issued invoice on its way to the finance system: written with the issue, pushed until it is acknowledged, and again when the invoice
+ * is credited or voided after that.
+ */
 export const Receivable = defineEntity({
   name: 'Receivable',
   tableName: 'receivables',
@@ -22,6 +25,9 @@ export const Receivable = defineEntity({
     invoice: p.manyToOne(TenantInvoice).mapToPk().primary(),
     tenantId: p.text(),
     state: p.text().$type<ReceivableState>().default('pending'),
+    /** Goes up with each credit note and with the void: what was said of an earlier version does not acknowledge a later one. */
+    version: p.integer().default(1),
+    /** Counted before each: above zero the finance system may know of it, whatever became of the answer. */
     attempts: p.integer().default(0),
     nextAttemptAt: p.datetime(),
     lastError: p.text().nullable(),

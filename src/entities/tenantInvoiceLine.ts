@@ -1,6 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import type { JsonValue } from '../domain/errors.ts';
-import { tenantReads } from './policies.ts';
+import { readOnceAStatement, tenantReads } from './policies.ts';
 import { TenantInvoice } from './tenantInvoice.ts';
 
 export const invoiceLineTypes = ['plan_base', 'addon', 'overage', 'llm_usage', 'tax', 'adjustment'] as const;
@@ -15,7 +15,7 @@ export const TenantInvoiceLine = defineEntity({
   name: 'TenantInvoiceLine',
   tableName: 'tenant_invoice_lines',
   rowLevelSecurity: 'force',
-  policies: tenantReads,
+  policies: readOnceAStatement(tenantReads),
   uniques: [{ name: 'tenant_invoice_lines_identity', properties: ['invoice', 'lineNumber'] }],
   indexes: [{ name: 'tenant_invoice_lines_deployment', properties: ['deploymentId', 'servicePeriod'] }],
   properties: {

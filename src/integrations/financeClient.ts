@@ -3,7 +3,7 @@ import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
 import { ArcadiaError } from '../domain/errors.ts';
 
-/** An issued tenant invoice, as the finance system is told of it. Amounts in cents of the currency. */
+/** An issued tenant invoice as it is now, as the finance system is told of it. Amounts in cents of the currency. */
 export interface ReceivableDocument {
   readonly invoice_id: string;
   /** `INV-000001` */
@@ -16,17 +16,34 @@ export interface ReceivableDocument {
   readonly subtotal_cents: number;
   readonly tax_cents: number;
   readonly total_cents: number;
+  /** The total of its credit notes so far, tax included. */
+  readonly credited_cents: number;
+  /** Nothing is to be collected of a void one. */
+  readonly status: 'issued' | 'void';
+  /** From 1; the highest one that was told is true. */
+  readonly version: number;
   readonly bill_to: Readonly<Record<string, string | null>> | null;
 }
 
 /** What the finance system says of one of them. */
 export type ReceivableAnswer =
-  | { readonly invoiceId: string; readonly isAccepted: true; readonly externalId: string }
-  | { readonly invoiceId: string; readonly isAccepted: false; readonly problem: string };
+  | {
+      readonly invoiceId: string;
+      readonly version: number;
+      readonly isAccepted: true;
+      readonly externalId: string;
+    }
+  | {
+      readonly invoiceId: string;
+      readonly version: number;
+      readonly isAccepted: false;
+      readonly problem: string;
+    };
 
 export interface FinanceClient {
   /**
-   * Hands over some receivables in one signed request; the finance system keeps one an invoice id, so handing over again is harmless.
+   * Hands over some receivables in one signed request; the finance system keeps one an invoice id, the latest version of it, so
+   * handing over again is harmless.
    * @returns one answer each
    * @throws FinanceError
    */
@@ -123,12 +140,12 @@ function answersFor(receivables: readonly ReceivableDocument[], text: string): R
   const read = answer.safeParse(parseJson(text));
   if (!read.success) throw badAnswer(z.prettifyError(read.error));
   const answers = new Map(read.data.results.map((result) => [result.invoice_id, result]));
-  return receivables.map(({ invoice_id: invoiceId }) => {
+  return receivables.map(({ invoice_id: invoiceId, version }) => {
     const result = answers.get(invoiceId);
     if (result === undefined) throw badAnswer(`it says nothing of ${invoiceId}`);
     return result.status === 'accepted'
-      ? { invoiceId, isAccepted: true, externalId: result.id }
-      : { invoiceId, isAccepted: false, problem: result.problem };
+      ? { invoiceId, version, isAccepted: true, externalId: result.id }
+      : { invoiceId, version, isAccepted: false, problem: result.problem };
   });
 }
 

@@ -42,7 +42,182 @@ export interface Provider {
     range: { readonly from: Date; readonly until: Date },
     signal?: AbortSignal,
   ) => Promise<RateSample[][]>;
+  /**
+   * What a month of a resource costs by list price, in the provider's currency, before any discount or tax; null where the list has
+   * no price for it. Pure. Absent where the provider publishes no prices.
+   */
+  readonly listPrice?: (resource: PricedResource, sizes: SizeTable) => Decimal | null;
+  /** The side that changes things; absent where we only read. */
+  readonly operations?: ProviderOperations;
 }
+
+/** What a list price depends on. */
+export type PricedResource = Pick<ProviderResource, 'kind' | 'region' | 'sizeSlug' | 'attributes'>;
+
+/** A size that a droplet may have. */
+export interface ProviderSize {
+  readonly slug: string;
+  readonly vcpus: number;
+  readonly memoryMib: number;
+  readonly diskGib: number;
+  /** List price of a month, before discounts and tax. */
+  readonly priceMonthly: Decimal;
+  readonly currency: string;
+  /** Slugs of the regions that offer it. */
+  readonly regions: readonly string[];
+  /** Whether new droplets may have it. */
+  readonly isAvailable: boolean;
+}
+
+/** The sizes by slug. */
+export type SizeTable = ReadonlyMap<string, ProviderSize>;
+
+/**
+ * Reads one thing as it is now, and changes it. Nothing here tries again. A call whose answer is lost raises `provider_unavailable`,
+ * and may have worked all the same: whoever asked looks (`actions`, `find`, `read`) before asking again.
+ */
+export interface ProviderOperations {
+  readonly sizes: (signal?: AbortSignal) => Promise<ProviderSize[]>;
+  /** One resource as it is now; null where there is none. */
+  readonly read: (
+    kind: ResourceKind,
+    externalId: string,
+    signal?: AbortSignal,
+  ) => Promise<ProviderResource | null>;
+  /** The newest actions of a resource, newest first. @throws ProviderError `provider_not_found` */
+  readonly actions: (target: ActionTarget, signal?: AbortSignal) => Promise<ProviderAction[]>;
+  /**
+   * @throws ProviderError `provider_rejected` with the provider's words where the resource can't do it as it is, `provider_busy`
+   *   (retryable) while another action runs
+   */
+  readonly startAction: (
+    target: ActionTarget,
+    request: ActionRequest,
+    signal?: AbortSignal,
+  ) => Promise<ProviderAction>;
+  readonly readAction: (id: string, signal?: AbortSignal) => Promise<ProviderAction>;
+  /** Puts tags on, making those that don't exist; one that it wears already stays. */
+  readonly tag: (target: ActionTarget, tags: readonly string[], signal?: AbortSignal) => Promise<void>;
+  /** Takes tags off; one that it doesn't wear is done. */
+  readonly untag: (target: ActionTarget, tags: readonly string[], signal?: AbortSignal) => Promise<void>;
+  /** Droplets that are members already stay. */
+  readonly addToFirewall: (
+    firewallId: string,
+    dropletIds: readonly string[],
+    signal?: AbortSignal,
+  ) => Promise<void>;
+  /** Droplets that aren't members are done. */
+  readonly removeFromFirewall: (
+    firewallId: string,
+    dropletIds: readonly string[],
+    signal?: AbortSignal,
+  ) => Promise<void>;
+  /** Asks once, whatever is there: `find` comes first. What is made may still be on its way when this comes back. */
+  readonly create: (wanted: NewResource, signal?: AbortSignal) => Promise<{ readonly externalId: string }>;
+  /** What was made for exactly this wish, oldest first: by its identity tag, or by its deterministic name where the kind has no tags. */
+  readonly find: (wanted: NewResource, signal?: AbortSignal) => Promise<{ readonly externalId: string }[]>;
+  /** What is gone already is done. A volume has to be detached before. */
+  readonly destroy: (kind: NewResource['kind'], externalId: string, signal?: AbortSignal) => Promise<void>;
+}
+
+/** What takes actions and wears tags. */
+export interface ActionTarget {
+  readonly kind: 'droplet' | 'volume';
+  readonly externalId: string;
+}
+
+/** What to do with a droplet, in the words of its documented actions. */
+export type DropletActionRequest =
+  | { readonly type: 'power_on' | 'power_off' | 'shutdown' | 'enable_backups' | 'disable_backups' }
+  /** With `disk` the disk grows too, which can't be undone. */
+  | { readonly type: 'resize'; readonly size: string; readonly disk: boolean }
+  | { readonly type: 'rename'; readonly name: string };
+
+/** What to do with a volume. It only ever grows. */
+export type VolumeActionRequest =
+  | { readonly type: 'resize'; readonly size_gigabytes: number; readonly region: string }
+  | { readonly type: 'attach' | 'detach'; readonly droplet_id: string; readonly region: string };
+
+export type ActionRequest = DropletActionRequest | VolumeActionRequest;
+
+/** Something that the provider does over a while. */
+export interface ProviderAction {
+  readonly id: string;
+  /** The type that was asked for, in the provider's word. */
+  readonly type: string;
+  readonly status: 'in_progress' | 'completed' | 'errored';
+  readonly startedAt: Date;
+}
+
+interface Wish {
+  /** The identity tag, the same each time that the same thing is wanted: letters, digits, `:`, `-`, `_`. */
+  readonly tag: string;
+  /** Deterministic too: the identity of kinds that have no tags. */
+  readonly name: string;
+}
+
+export interface NewDroplet extends Wish {
+  readonly kind: 'droplet';
+  readonly region: string;
+  readonly sizeSlug: string;
+  /** A public image's slug, or an image's number as text. */
+  readonly image: string;
+  /** Besides the identity tag. */
+  readonly tags?: readonly string[];
+  /** The region's default VPC unless given. */
+  readonly vpcUuid?: string;
+  readonly backups?: boolean;
+  readonly monitoring?: boolean;
+  /** Ids or fingerprints of keys that the account has. */
+  readonly sshKeys?: readonly string[];
+  readonly userData?: string;
+  /** Volumes of its region that it starts with. */
+  readonly volumeIds?: readonly string[];
+}
+
+export interface NewVolume extends Wish {
+  readonly kind: 'volume';
+  readonly region: string;
+  readonly sizeGigabytes: number;
+  readonly filesystemType?: 'ext4' | 'xfs';
+  readonly description?: string;
+  /** Besides the identity tag. */
+  readonly tags?: readonly string[];
+}
+
+/** Known by its name and region: a load balancer's tag says which droplets it serves. */
+export interface NewLoadBalancer extends Wish {
+  readonly kind: 'load_balancer';
+  readonly region: string;
+  /** Nodes; 1 unless given. */
+  readonly sizeUnit?: number;
+  readonly forwardingRules: readonly {
+    readonly entryProtocol: 'http' | 'https' | 'http2' | 'http3' | 'tcp' | 'udp';
+    readonly entryPort: number;
+    readonly targetProtocol: 'http' | 'https' | 'http2' | 'tcp' | 'udp';
+    readonly targetPort: number;
+  }[];
+  readonly healthCheck?: {
+    readonly protocol: 'http' | 'https' | 'tcp';
+    readonly port: number;
+    readonly path?: string;
+  };
+  readonly dropletIds: readonly string[];
+  readonly vpcUuid?: string;
+}
+
+/** Known by its name, type and data in its domain. Its id is `<domain>/<number>`. */
+export interface NewDomainRecord extends Wish {
+  readonly kind: 'domain_record';
+  readonly domain: string;
+  readonly type: 'A' | 'AAAA' | 'CNAME' | 'TXT';
+  /** `name` is relative to the domain; `@` is the domain itself. */
+  readonly data: string;
+  /** Seconds. */
+  readonly ttl: number;
+}
+
+export type NewResource = NewDroplet | NewVolume | NewLoadBalancer | NewDomainRecord;
 
 /** Where an ingest reads an invoice from: all that it asks of a provider. */
 export type InvoiceSource = Pick<Provider, 'name' | 'invoiceSummary' | 'invoiceLines' | 'invoiceItems'>;

@@ -4,9 +4,10 @@ import type { InvoiceDocumentFault } from '../domain/invoiceFaults.ts';
 /**
  * What goes wrong between us and a provider. `retryable` decides alone whether Temporal tries again:
  * `provider_unavailable` (5xx, reset, time-out), `provider_rate_limited` (with the wait that was asked for),
- * `provider_unauthorized` (401, 403), `provider_not_found`, `provider_rejected` (other 4xx, redirects, ids that can't be
- * asked for), `provider_bad_answer` (breaks the contract), `provider_address_refused` (a base address that isn't on the
- * list), `spaces_not_configured` (no key for the buckets), `limiter_unavailable` (the store of the request limiter).
+ * `provider_unauthorized` (401, 403), `provider_not_found`, `provider_busy` (another event of the resource is under way;
+ * retryable), `provider_rejected` (other 4xx, redirects, ids that can't be asked for), `provider_bad_answer` (breaks the
+ * contract), `provider_address_refused` (a base address that isn't on the list), `spaces_not_configured` (no key for the
+ * buckets), `limiter_unavailable` (the store of the request limiter).
  */
 export class ProviderError extends ArcadiaError {}
 

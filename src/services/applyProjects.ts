@@ -1,11 +1,25 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { ProviderProject } from '../providers/provider.ts';
+import { recordingOwnerChanges } from './margin/ownerChanges.ts';
 
 /**
  * Gives each live resource the project that the provider's project listing puts it in, and, where it stands alone, that project's
- * tenant. A resource of a deployment keeps the deployment's. Runs after either listing, so their order does not matter.
+ * tenant. A resource of a deployment keeps the deployment's. Runs after either listing, so their order does not matter. What that moves
+ * of their cost is kept.
  */
 export async function applyProjects(em: EntityManager, provider: string, at: Date): Promise<void> {
+  const moving = await em.execute<{ id: string }[]>(
+    `select resource.id from cloud_resources resource
+     left join cloud_project_members member on member.provider = resource.provider and member.kind = resource.kind
+       and member.external_id = resource.external_id
+     where resource.provider = ? and resource.gone_at is null and resource.project_id is distinct from member.project_id`,
+    [provider],
+  );
+  const change = { resourceIds: moving.map(({ id }) => id), now: at, cause: `projects of ${provider}` };
+  await recordingOwnerChanges(em, change, () => moveToProjects(em, provider, at));
+}
+
+async function moveToProjects(em: EntityManager, provider: string, at: Date): Promise<void> {
   await em.execute(
     `with target as (
        select resource.id, resource.project_id as earlier_project_id, project.id as project_id,

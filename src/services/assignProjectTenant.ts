@@ -3,6 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { CloudProject } from '../entities/cloudProject.ts';
 import { CloudResource } from '../entities/cloudResource.ts';
 import type { Session } from '../session.ts';
+import { recordingOwnerChanges } from './margin/ownerChanges.ts';
 import { recordAudit } from './recordAudit.ts';
 
 export interface ProjectAssignment {
@@ -16,8 +17,8 @@ export interface ProjectAssignment {
 }
 
 /**
- * Gives a project and its standalone resources (those without a deployment, gone ones too) to a tenant, with an audit row,
- * in one transaction.
+ * Gives a project and its standalone resources (those without a deployment, gone ones too) to a tenant, with an audit row and what that
+ * moves of their cost, in one transaction.
  * @returns the project and how many resources it took along; undefined where there is no such project
  */
 export function assignProjectTenant(
@@ -33,11 +34,22 @@ export function assignProjectTenant(
     );
     if (project === null) return undefined;
     const before = { tenant_id: project.tenantId ?? null };
-    project.tenantId = tenantId;
-    const resources = await transaction.nativeUpdate(
-      CloudResource,
-      { project: projectId, deploymentId: null },
-      { tenantId },
+    const resources = await recordingOwnerChanges(
+      transaction,
+      {
+        resourceIds: await resourcesOf(transaction, projectId),
+        now: assignment.at,
+        cause: assignment.requestId,
+      },
+      async () => {
+        project.tenantId = tenantId;
+        await transaction.flush();
+        return transaction.nativeUpdate(
+          CloudResource,
+          { project: projectId, deploymentId: null },
+          { tenantId },
+        );
+      },
     );
     await recordAudit(transaction, assignment.actor, {
       occurredAt: assignment.at,
@@ -51,4 +63,12 @@ export function assignProjectTenant(
     });
     return { project, resources };
   });
+}
+
+/** All of the project's resources: of one with a deployment, too, the time without is the project's. */
+async function resourcesOf(em: EntityManager, projectId: string): Promise<string[]> {
+  const rows = await em.execute<{ id: string }[]>('select id from cloud_resources where project_id = ?', [
+    projectId,
+  ]);
+  return rows.map((row) => row.id);
 }

@@ -7,6 +7,7 @@ import { creditNoteTax } from '../domain/tax.ts';
 import { CreditNote } from '../entities/creditNote.ts';
 import { TenantInvoice } from '../entities/tenantInvoice.ts';
 import type { Session } from '../session.ts';
+import { reviseReceivable } from './changeReceivable.ts';
 import { documentNumberSql, takeDocumentNumbers } from './documentNumbers.ts';
 import { recordAudit } from './recordAudit.ts';
 import { settleInvoice } from './settleInvoice.ts';
@@ -35,7 +36,7 @@ export class CreditTooLarge extends Unprocessable {
 /**
  * Gives back a part or all of what an issued invoice charged, as a credit note with a number of its own. The tax of all its credit notes
  * is the tax on all that they credit, rounded once, so that many small notes credit what one would, and all of the invoice is
- * its total to the cent. What was paid already becomes owed to the tenant.
+ * its total to the cent. What was paid already becomes owed to the tenant. The finance system is told.
  * @returns undefined where there is no such invoice
  * @throws InvoiceConflict for a draft and a void one, CreditTooLarge
  */
@@ -65,6 +66,7 @@ export function creditInvoice(
     invoice.creditedCents = addCents(invoice.creditedCents, totalCents);
     await settleInvoice(transaction, invoice, request);
     const note = await insertNote(transaction, request, invoice, taxCents);
+    await reviseReceivable(transaction, invoice.id, request.now);
     await recordAudit(transaction, request.actor, {
       occurredAt: request.now,
       action: 'tenant_invoice.credit',

@@ -10,7 +10,7 @@ import { lockSubscription } from './lockSubscription.ts';
  * Ends an attached addon: `endsOn`, today where it is absent, is the last day that counts. Before its first day it is as if it had
  * never been attached.
  * @param addonId of the attached addon, not of the catalog's
- * @returns the addon with its last day; null where there is no such deployment or addon
+ * @returns the addon with its last day; or what there is none of: the deployment, or the addon on it
  * @throws Conflict `not_subscribed`, `addon_ended`, `month_invoiced`; Forbidden
  */
 export function detachAddon(
@@ -19,16 +19,16 @@ export function detachAddon(
   addonId: string,
   wanted: { readonly endsOn?: Day | undefined },
   request: ChangeRequest,
-): Promise<SubscriptionAddon | null> {
+): Promise<SubscriptionAddon | 'no_deployment' | 'no_addon'> {
   return em.transactional(async (transaction) => {
     const locked = await lockSubscription(transaction, deploymentId, request.actor);
-    if (locked === null) return null;
+    if (locked === null) return 'no_deployment';
     const { deployment, subscription } = locked;
     const addon = await transaction.findOne(SubscriptionAddon, {
       id: addonId,
       subscription: subscription.id,
     });
-    if (addon === null) return null;
+    if (addon === null) return 'no_addon';
     const endsOn = datedOn(wanted.endsOn, request);
     const earlier = addon.endsOn ?? null;
     if (earlier === endsOn) return addon;

@@ -3,6 +3,7 @@ import { dayOf } from '../domain/calendar.ts';
 import type { DeploymentState } from '../domain/lifecycle.ts';
 import type { DunningState } from '../entities/cloudDeployment.ts';
 import { systemSession } from '../session.ts';
+import { arrayLiteral } from './arrayLiteral.ts';
 import { setDeploymentState } from './setDeploymentState.ts';
 
 /** After how many days in one state of dunning the next one follows. */
@@ -98,14 +99,14 @@ function restore(em: EntityManager, batch: SweepBatch, tenantIds: readonly strin
   return em.transactional(async (transaction) => {
     await lockDunning(transaction, 'shared');
     const found = await transaction.execute<{ id: string; from: DeploymentState }[]>(
-      `with input as (select ?::date as today, ?::jsonb as tenants), ${overdue}
+      `with input as (select ?::date as today, ?::text[] as tenants), ${overdue}
        select deployment.id, deployment.state as "from"
        from input, cloud_deployments deployment
        where deployment.dunning_state is not null and not deployment.billing_action_suspended
-         and (input.tenants is null or deployment.tenant_id in (select jsonb_array_elements_text(input.tenants)))
+         and (input.tenants is null or deployment.tenant_id = any(input.tenants))
          and deployment.tenant_id not in (select tenant_id from overdue)
        order by deployment.id limit ? for no key update of deployment`,
-      [dayOf(batch.now.toISOString()), tenantIds === null ? null : JSON.stringify(tenantIds), batch.limit],
+      [dayOf(batch.now.toISOString()), tenantIds === null ? null : arrayLiteral(tenantIds), batch.limit],
     );
     return setDeploymentState(transaction, {
       deployments: found,

@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { dueDay, type InvoiceStatus } from '../domain/invoiceStanding.ts';
 import { safeCents } from '../domain/money.ts';
 import type { Session } from '../session.ts';
+import { arrayLiteral } from './arrayLiteral.ts';
 import { documentNumberSql, takeDocumentNumbers } from './documentNumbers.ts';
 
 export interface IssueInvoices {
@@ -44,10 +45,10 @@ export function issueInvoices(em: EntityManager, request: IssueInvoices): Promis
   return em.transactional(async (transaction) => {
     const found = await transaction.execute<LockedInvoice[]>(
       `select id, status from tenant_invoices
-       where id in (select jsonb_array_elements_text(?::jsonb)::uuid)
+       where id = any(?::uuid[])
        order by tenant_id collate "C", period_start, id
        for update`,
-      [JSON.stringify(request.invoiceIds)],
+      [arrayLiteral(request.invoiceIds)],
     );
     const drafts = found.filter(({ status }) => status === 'draft').map(({ id }) => id);
     const passedOver = found.filter(({ status }) => status !== 'draft');

@@ -4,7 +4,8 @@ import { LlmUsageEvent, type LlmUsageState } from '../entities/llmUsageEvent.ts'
 import type { KeysetPage } from './listInventory.ts';
 
 export interface LlmUsageFilter {
-  readonly tenantId?: string | undefined;
+  /** Of all of these: where they are several, there is none. */
+  readonly tenants?: readonly string[] | undefined;
   readonly deploymentId?: string | undefined;
   readonly state?: LlmUsageState | undefined;
   /** The month in which the request was made. */
@@ -31,6 +32,7 @@ export async function listLlmUsage(
   filter: LlmUsageFilter,
   page: KeysetPage<LlmUsageKey>,
 ): Promise<LlmUsageEvent[]> {
+  if (new Set(filter.tenants ?? []).size > 1) return [];
   const sources = sourcesOf(filter, (...conditions) => newest(conditions, filter, page));
   const rows = await em.execute<object[]>(
     `select * from (${sources.map(({ text }) => `(${text})`).join(' union all ')}) event order by occurred_at desc, id desc limit ?`,
@@ -44,7 +46,8 @@ export async function listLlmUsage(
  * billable; it says so for the index.
  */
 function sourcesOf(filter: LlmUsageFilter, read: (...conditions: Sql[]) => Sql): Sql[] {
-  const { tenantId, deploymentId, state } = filter;
+  const { deploymentId, state } = filter;
+  const [tenantId] = filter.tenants ?? [];
   const ofTenant = tenantId === undefined ? [] : [{ text: 'tenant_id = ?', values: [tenantId] }];
   if (deploymentId !== undefined)
     return [read({ text: `state = 'billable' and deployment_id = ?`, values: [deploymentId] }, ...ofTenant)];

@@ -18,7 +18,7 @@ export interface ListedReceivable {
   readonly external_id: string | null;
 }
 
-/** Receivables by invoice id; those of voided invoices are not shown unless they were handed over before. */
+/** Receivables by invoice id; of voided invoices those that the finance system may know of. */
 export async function listReceivables(
   em: EntityManager,
   filter: { readonly state?: ReceivableState | undefined },
@@ -30,8 +30,7 @@ export async function listReceivables(
        receivable.external_id
      from receivables receivable
      join tenant_invoices invoice on invoice.id = receivable.invoice_id
-     where (invoice.status <> 'void' or receivable.state = 'acknowledged')
-       and (?::text is null or receivable.state = ?) and (?::uuid is null or receivable.invoice_id > ?::uuid)
+     where (?::text is null or receivable.state = ?) and (?::uuid is null or receivable.invoice_id > ?::uuid)
      order by receivable.invoice_id limit ?`,
     [filter.state ?? null, filter.state ?? null, page.after ?? null, page.after ?? null, page.limit + 1],
   );

@@ -6,13 +6,16 @@ import { type SharedCommit, shareCommits } from './sharedCommit.ts';
 
 export type LlmUsageWriter = SharedCommit<LlmUsage, LlmUsageReceipt>;
 
-/** The most events of a commit, and the most that wait for the one under way: a second or two of work. */
+/** The most events of a commit, and the most that wait for those under way: a second or two of work. */
 const largestGroup = 2_000;
 const longestQueue = 20_000;
 
 /** A hundred inserts cost more than the commit around them. Some milliseconds bring so many together where so much comes. */
 const goodGroup = 100;
 const gatherMilliseconds = 5;
+
+/** While one group waits for the disk PostgreSQL can work on another, and this process on a third; each holds a connection. */
+const mostAtOnce = 4;
 
 /** Where a process takes in LLM usage: requests that are in flight together share a commit. */
 export function startLlmUsageWriter(orm: MikroORM): LlmUsageWriter {
@@ -21,6 +24,7 @@ export function startLlmUsageWriter(orm: MikroORM): LlmUsageWriter {
     largestGroup,
     longestQueue,
     goodGroup,
+    mostAtOnce,
     gather: () => delay(gatherMilliseconds),
   });
 }

@@ -1,5 +1,5 @@
 import { bytesPerGb } from '../domain/meters.ts';
-import { livesById, seconds, spans } from './meteredSpans.ts';
+import { livesById, seconds, spans, wasSeen } from './meteredSpans.ts';
 
 /** The size that the provider says, in GB, of what the attributes `attributes` say of a resource. */
 export const sizeIn = (attributes: string) => `(${attributes}->>'size_gigabytes')::numeric`;
@@ -15,7 +15,7 @@ export const storedGigabytes = (kind: 'volume' | 'snapshot') => `
     select event.resource_id, event.id, date_trunc('second', event.occurred_at) as seen_at,
       ${sizeIn(`event.changes->'attributes'->'from'`)} as earlier_gb, ${sizeIn(`event.changes->'attributes'->'to'`)} as gb
     from cloud_resource_events event join life on life.resource_id = event.resource_id
-    where jsonb_exists(event.changes, 'attributes')
+    where ${wasSeen('event')} and jsonb_exists(event.changes, 'attributes')
   ),
   first_size as (
     select distinct on (resource_id) resource_id, coalesce(earlier_gb, gb) as gb from change

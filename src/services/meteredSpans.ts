@@ -1,3 +1,5 @@
+import { inventoryEventTypes } from '../entities/cloudResourceEvent.ts';
+
 /**
  * What every rule of metering starts from, as the beginning of a `with` clause. All instants are cut to whole seconds, so that
  * what two deployments share adds up.
@@ -34,6 +36,10 @@ export const livesById = (kind: 'droplet' | 'volume' | 'snapshot') => `
     where resource.kind = '${kind}' and ${isAmong('resource.id', ':resources')}
   )`;
 
+/** Whether an event tells what a resource was: what was asked of it may be spelled alike, and is no usage. */
+export const wasSeen = (event: string) =>
+  `${event}.type in (${inventoryEventTypes.map((type) => `'${type}'`).join(', ')})`;
+
 /**
  * The same for a kind that the provider names by what a customer may give up and take again: one that returned is another one, unless
  * its creation says otherwise, and has a life of its own.
@@ -48,7 +54,7 @@ export const livesByName = (kind: 'spaces_bucket' | 'domain') => `
   creation as (
     select event.resource_id, min((event.changes->'created_at'->>'from')::timestamptz) as first_created_at
     from cloud_resource_events event join resource on resource.id = event.resource_id
-    where jsonb_exists(event.changes, 'created_at')
+    where ${wasSeen('event')} and jsonb_exists(event.changes, 'created_at')
     group by event.resource_id
   ),
   absence as (

@@ -8,6 +8,7 @@ import { CloudResource } from '../entities/cloudResource.ts';
 import { CloudResourceEvent } from '../entities/cloudResourceEvent.ts';
 import { CloudResourceMembership } from '../entities/cloudResourceMembership.ts';
 import { type ChangeRequest, recordDeploymentChange } from './deploymentChange.ts';
+import { recordingOwnerChanges } from './margin/ownerChanges.ts';
 import { meterResources } from './meterDays.ts';
 
 /** A resource with its memberships by time, as they stay until the transaction ends. */
@@ -33,7 +34,7 @@ export async function lockResource(em: EntityManager, id: string): Promise<Locke
 
 /**
  * Gives a resource other memberships: its rows, its deployment and tenant of now, a `moved` event, an event for each deployment that
- * won or lost time, an audit row, and its usage, metered again on the days that are concerned.
+ * won or lost time, an audit row, what each owner bears of its cost lines, and its usage, metered again on the days that are concerned.
  * @param change the deployment that was asked for, and from when on anything differs
  */
 export async function moveResource(
@@ -46,13 +47,16 @@ export async function moveResource(
   const { resource, memberships: before } = locked;
   const { now } = request;
   const stays = new Set(before.map(keyOf).filter((key) => memberships.some((row) => keyOf(row) === key)));
-  for (const gone of before.filter((row) => !stays.has(keyOf(row)))) {
-    await em.nativeDelete(CloudResourceMembership, { resource: resource.id, startsAt: gone.startsAt });
-  }
-  await em.insertMany(
-    CloudResourceMembership,
-    memberships.filter((row) => !stays.has(keyOf(row))).map((row) => ({ ...row, resource: resource.id })),
-  );
+  const cause = request.requestId ?? request.actor.subject;
+  await recordingOwnerChanges(em, { resourceIds: [resource.id], now, cause }, async () => {
+    for (const gone of before.filter((row) => !stays.has(keyOf(row)))) {
+      await em.nativeDelete(CloudResourceMembership, { resource: resource.id, startsAt: gone.startsAt });
+    }
+    await em.insertMany(
+      CloudResourceMembership,
+      memberships.filter((row) => !stays.has(keyOf(row))).map((row) => ({ ...row, resource: resource.id })),
+    );
+  });
   const deploymentId = ownerAt(memberships, now);
   const tenantId = await tenantOf(em, resource, deploymentId);
   const owner = { from: resource.deploymentId ?? null, to: deploymentId };

@@ -4,6 +4,7 @@ import type { PoolClient } from 'pg';
 import { canonicalText, type LlmUsage, type LlmUsageProblem } from '../domain/llmUsage.ts';
 import type { LlmUsageState } from '../entities/llmUsageEvent.ts';
 import { inSession, type Session } from '../session.ts';
+import { arrayLiteral } from './arrayLiteral.ts';
 import { noteLateLlmUsage } from './lateLlmUsage.ts';
 
 /** What became of an event. `conflict`: its id belongs to an event with other content, which stays as it is. */
@@ -18,9 +19,19 @@ export interface LlmUsageReceipt {
 interface StoredEvent {
   readonly id: string;
   readonly gateway_request_id: string;
-  readonly fingerprint: string;
   readonly state: LlmUsageState;
   readonly problem: LlmUsageProblem | null;
+}
+
+/** One that was there before. */
+interface KnownEvent extends StoredEvent {
+  readonly fingerprint: string;
+}
+
+/** An event that is new as far as its call knows. */
+interface Candidate {
+  readonly event: LlmUsage;
+  readonly fingerprint: string;
 }
 
 /**
@@ -30,49 +41,46 @@ interface StoredEvent {
  * @returns one receipt an event, in their order
  */
 export async function recordLlmUsage(orm: MikroORM, events: readonly LlmUsage[]): Promise<LlmUsageReceipt[]> {
-  const prints = events.map((event) => hash('sha256', canonicalText(event), 'base64url'));
-  const firsts = new Map<string, number>();
-  for (const [index, event] of events.entries()) {
-    if (!firsts.has(event.gatewayRequestId)) firsts.set(event.gatewayRequestId, index);
+  const candidates = events.map((event) => ({
+    event,
+    fingerprint: hash('sha256', canonicalText(event), 'base64url'),
+  }));
+  const firsts = new Map<string, Candidate>();
+  for (const candidate of candidates) {
+    const id = candidate.event.gatewayRequestId;
+    if (!firsts.has(id)) firsts.set(id, candidate);
   }
-  const rows = events.flatMap((event, index) =>
-    firsts.get(event.gatewayRequestId) === index ? [toRow(event, prints[index] ?? '')] : [],
-  );
-  const { inserted, found } = await inSession(orm, gatewaySession, async (client) => {
-    const inserted = await insertEvents(client, rows);
-    const newIds = new Set(inserted.map((row) => row.gateway_request_id));
-    const known = [...firsts.keys()].filter((id) => !newIds.has(id));
+  const { inserted, known } = await inSession(orm, gatewaySession, async (client) => {
+    const inserted = byRequest(await insertEvents(client, [...firsts.values()]));
+    const others = [...firsts.keys()].filter((id) => !inserted.has(id));
     // A statement of its own: what another writer has committed since the first one began is visible to it alone.
-    return { inserted: newIds, found: [...inserted, ...(await findEvents(client, known))] };
+    return { inserted, known: byRequest(await findEvents(client, others)) };
   });
-  const stored = new Map(found.map((row) => [row.gateway_request_id, row]));
-  return events.map((event, index) => {
-    const row = stored.get(event.gatewayRequestId);
-    if (row === undefined)
-      throw new Error(`the event ${event.gatewayRequestId} was neither stored nor found`);
-    const isNew = inserted.has(event.gatewayRequestId) && firsts.get(event.gatewayRequestId) === index;
-    const outcome = isNew ? 'stored' : row.fingerprint === prints[index] ? 'duplicate' : 'conflict';
-    return { outcome, id: row.id, state: row.state, problem: row.problem };
+  return candidates.map((candidate) => {
+    const id = candidate.event.gatewayRequestId;
+    const first = firsts.get(id);
+    const own = inserted.get(id);
+    if (own !== undefined && first === candidate) return receiptOf('stored', own);
+    const other = known.get(id);
+    const row = own ?? other;
+    if (row === undefined) throw new Error(`the event ${id} was neither stored nor found`);
+    const fingerprint = other?.fingerprint ?? first?.fingerprint;
+    return receiptOf(candidate.fingerprint === fingerprint ? 'duplicate' : 'conflict', row);
   });
 }
+
+const byRequest = <Row extends StoredEvent>(rows: readonly Row[]): ReadonlyMap<string, Row> =>
+  new Map(rows.map((row) => [row.gateway_request_id, row]));
+
+const receiptOf = (
+  outcome: LlmUsageReceipt['outcome'],
+  { id, state, problem }: StoredEvent,
+): LlmUsageReceipt => ({ outcome, id, state, problem });
 
 /** Whoever of the gateway's callers brought the events: rows of all tenants, and nothing but usage. */
 const gatewaySession: Session = { role: 'gateway', tenantId: '', subject: 'gateway' };
 
 const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
-const toRow = (event: LlmUsage, fingerprint: string) => ({
-  gateway_request_id: event.gatewayRequestId,
-  tenant_id: event.tenantId,
-  claimed_deployment_id: event.deploymentId,
-  claimed_uuid: guid.test(event.deploymentId) ? event.deploymentId : null,
-  model: event.model,
-  tokens: event.tokens,
-  charge: event.charge,
-  currency: event.currency,
-  occurred_at: event.occurredAt,
-  fingerprint,
-});
 
 /**
  * In the order of their ids: of two groups that bring the same events, one waits for the other, and never each for the other.
@@ -80,23 +88,58 @@ const toRow = (event: LlmUsage, fingerprint: string) => ({
  */
 async function insertEvents(
   client: PoolClient,
-  rows: readonly ReturnType<typeof toRow>[],
+  candidates: readonly Candidate[],
 ): Promise<readonly StoredEvent[]> {
-  const result = await client.query<StoredEvent>({ ...insertStatement, values: [JSON.stringify(rows)] });
+  const { claims, numbers } = claimsOf(candidates);
+  const column = (value: (candidate: Candidate) => string | number) => arrayLiteral(candidates.map(value));
+  const result = await client.query<StoredEvent>({
+    ...insertStatement,
+    values: [
+      column(({ event }) => event.gatewayRequestId),
+      arrayLiteral(numbers),
+      column(({ event }) => event.model),
+      column(({ event }) => event.tokens),
+      column(({ event }) => event.charge),
+      column(({ event }) => event.currency),
+      column(({ event }) => event.occurredAt.toISOString()),
+      column(({ fingerprint }) => fingerprint),
+      arrayLiteral(claims.map(({ tenantId }) => tenantId)),
+      arrayLiteral(claims.map(({ deploymentId }) => deploymentId)),
+      arrayLiteral(claims.map(({ deploymentId }) => (guid.test(deploymentId) ? deploymentId : null))),
+    ],
+  });
   return result.rows;
+}
+
+/** Whom events are said to be of, each payer once, and for each event the number of its own, from 1: there are fewer payers than events. */
+function claimsOf(candidates: readonly Candidate[]): { claims: readonly LlmUsage[]; numbers: number[] } {
+  const claims: LlmUsage[] = [];
+  const known = new Map<string, number>();
+  const numbers = candidates.map(({ event }) => {
+    // NUL is in neither.
+    const key = `${event.tenantId}\0${event.deploymentId}`;
+    const number = known.get(key) ?? claims.push(event);
+    known.set(key, number);
+    return number;
+  });
+  return { claims, numbers };
 }
 
 /** By its name each connection prepares it once. */
 const insertStatement = {
   name: 'insert_llm_usage',
-  text: `with event as (
-      select e.*, d.id as known_id,
-        case when d.id is null then '${'unknown_deployment' satisfies LlmUsageProblem}'
-             when e.currency <> coalesce(b.currency, 'AUD') then '${'other_currency' satisfies LlmUsageProblem}' end as problem
-      from json_to_recordset($1::json) as e (gateway_request_id text, tenant_id text, claimed_deployment_id text, claimed_uuid uuid,
-        model text, tokens bigint, charge numeric, currency text, occurred_at timestamptz, fingerprint text)
-      left join cloud_deployments d on d.id = e.claimed_uuid and d.tenant_id = e.tenant_id
-      left join billing_profiles b on b.tenant_id = e.tenant_id
+  text: `with claim as materialized (
+      select c.number, c.tenant_id, c.claimed_deployment_id, d.id as known_id, coalesce(b.currency, 'AUD') as billed_in
+      from unnest($9::text[], $10::text[], $11::uuid[]) with ordinality as c (tenant_id, claimed_deployment_id, claimed_uuid, number)
+      left join cloud_deployments d on d.id = c.claimed_uuid and d.tenant_id = c.tenant_id
+      left join billing_profiles b on b.tenant_id = c.tenant_id
+    ), event as (
+      select e.*, c.tenant_id, c.claimed_deployment_id, c.known_id,
+        case when c.known_id is null then '${'unknown_deployment' satisfies LlmUsageProblem}'
+             when e.currency <> c.billed_in then '${'other_currency' satisfies LlmUsageProblem}' end as problem
+      from unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::numeric[], $6::text[], $7::timestamptz[], $8::text[])
+        as e (gateway_request_id, claim_number, model, tokens, charge, currency, occurred_at, fingerprint)
+      join claim c on c.number = e.claim_number
     ), inserted as (
       insert into llm_usage_events (gateway_request_id, tenant_id, claimed_deployment_id, deployment_id, model, tokens, charge,
         currency, occurred_at, received_at, fingerprint, state, problem)
@@ -105,21 +148,21 @@ const insertStatement = {
       from event
       order by gateway_request_id
       on conflict (gateway_request_id) do nothing
-      returning id, gateway_request_id, tenant_id, deployment_id, occurred_at, fingerprint, state, problem
+      returning id, gateway_request_id, tenant_id, deployment_id, occurred_at, state, problem
     ), late as (
       ${noteLateLlmUsage('inserted')}
     )
-    select id, gateway_request_id, fingerprint, state, problem from inserted`,
+    select id, gateway_request_id, state, problem from inserted`,
 };
 
 async function findEvents(
   client: PoolClient,
   gatewayRequestIds: readonly string[],
-): Promise<readonly StoredEvent[]> {
+): Promise<readonly KnownEvent[]> {
   if (gatewayRequestIds.length === 0) return [];
-  const result = await client.query<StoredEvent>({
+  const result = await client.query<KnownEvent>({
     ...findStatement,
-    values: [JSON.stringify(gatewayRequestIds)],
+    values: [arrayLiteral(gatewayRequestIds)],
   });
   return result.rows;
 }
@@ -127,5 +170,5 @@ async function findEvents(
 const findStatement = {
   name: 'find_llm_usage',
   text: `select id, gateway_request_id, fingerprint, state, problem from llm_usage_events
-         where gateway_request_id in (select json_array_elements_text($1::json))`,
+         where gateway_request_id = any($1::text[])`,
 };

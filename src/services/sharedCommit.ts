@@ -15,10 +15,12 @@ export interface SharedCommitOptions<Item, Result> {
   readonly write: (items: readonly Item[]) => Promise<readonly Result[]>;
   /** The most items that share a commit. Items that were submitted together stay together, even if they are more. */
   readonly largestGroup: number;
-  /** The most items that may wait for the commit under way. */
+  /** The most items that may wait for the commits under way. */
   readonly longestQueue: number;
   /** So many items make good use of a commit. */
   readonly goodGroup: number;
+  /** The most groups that are written at once; beside another one only where a good group waits. */
+  readonly mostAtOnce: number;
   /** A moment in which those who were just answered may send again. */
   readonly gather: () => Promise<void>;
 }
@@ -39,24 +41,31 @@ interface Waiting<Item, Result> {
 
 /**
  * Writers that share their commits: what arrives while a group is written waits, and is the next group. What comes alone is written
- * at once. After a group that several shared, but fewer items than make good use of a commit, the next one gathers for a moment:
- * there is more to come.
+ * at once. What is enough for a good group does not wait for another one to be done. After a group that several shared, but fewer
+ * items than make good use of a commit, the next one gathers for a moment: there is more to come.
  */
 export function shareCommits<Item, Result>(
   options: SharedCommitOptions<Item, Result>,
 ): SharedCommit<Item, Result> {
   let queue: Waiting<Item, Result>[] = [];
   let waiting = 0;
-  let isWriting = false;
+  let underWay = 0;
 
-  async function writeAll(): Promise<void> {
-    isWriting = true;
-    while (queue.length > 0) {
-      const group = takeGroup();
-      await writeGroup(group);
-      if (group.length > 1 && sizeOf(group) < options.goodGroup) await options.gather();
-    }
-    isWriting = false;
+  function writeWhatWaits(): void {
+    while (
+      queue.length > 0 &&
+      (underWay === 0 || (underWay < options.mostAtOnce && waiting >= options.goodGroup))
+    )
+      void writeNext();
+  }
+
+  async function writeNext(): Promise<void> {
+    underWay += 1;
+    const group = takeGroup();
+    await writeGroup(group);
+    if (group.length > 1 && sizeOf(group) < options.goodGroup) await options.gather();
+    underWay -= 1;
+    writeWhatWaits();
   }
 
   function takeGroup(): readonly Waiting<Item, Result>[] {
@@ -92,7 +101,7 @@ export function shareCommits<Item, Result>(
       return new Promise((resolve, reject) => {
         queue.push({ items, resolve, reject });
         waiting += items.length;
-        if (!isWriting) void writeAll();
+        writeWhatWaits();
       });
     },
   };

@@ -1,5 +1,6 @@
 import { type MeterKind, meterKindNames } from '../domain/meters.ts';
 import type { ResourceKind } from '../domain/resourceKind.ts';
+import { wasSeen } from './meteredSpans.ts';
 import { sizeIn } from './meterStoredGigabytes.ts';
 import { rereadHours } from './recordBandwidth.ts';
 
@@ -100,6 +101,6 @@ export const usageGaps = (isConcerned: string) => `
     join member on member.kind = kind.source and member.has_no_size and ${wasThere}
     where wanted.resource_kind in ('volume_gb_month', 'snapshot_gb_month') and not exists (
       select from cloud_resource_events event
-      where event.resource_id = member.resource_id and coalesce(
+      where event.resource_id = member.resource_id and ${wasSeen('event')} and coalesce(
         ${sizeIn(`event.changes->'attributes'->'from'`)}, ${sizeIn(`event.changes->'attributes'->'to'`)}) is not null)
   )`;

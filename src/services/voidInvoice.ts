@@ -3,6 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { assertVoidable } from '../domain/invoiceStanding.ts';
 import { TenantInvoice } from '../entities/tenantInvoice.ts';
 import type { Session } from '../session.ts';
+import { withdrawReceivable } from './changeReceivable.ts';
 import { restoreAfterPayment } from './dunning.ts';
 import { recordAudit } from './recordAudit.ts';
 
@@ -16,8 +17,8 @@ export interface VoidInvoice {
 
 /**
  * Makes an issued invoice without payments or credit notes void. It keeps its number and its lines, nothing is due of it any more, and
- * what it billed stays bound to it until it is reissued. A receivable that the finance system has not acknowledged is withdrawn, and
- * where nothing of the tenant is overdue any more, what dunning did is undone.
+ * what it billed stays bound to it until it is reissued. The finance system is told where it may know of the invoice, and where nothing
+ * of the tenant is overdue any more, what dunning did is undone.
  * @returns undefined where there is no such invoice
  * @throws InvoiceConflict where it is a draft, void already, or has payments or credit notes
  */
@@ -37,9 +38,7 @@ export function voidInvoice(em: EntityManager, request: VoidInvoice): Promise<Te
     invoice.voidReason = request.reason;
     invoice.updatedAt = request.now;
     await transaction.flush();
-    await transaction.execute(`delete from receivables where invoice_id = ? and state <> 'acknowledged'`, [
-      invoice.id,
-    ]);
+    await withdrawReceivable(transaction, invoice.id, request.now);
     await restoreAfterPayment(transaction, [invoice.tenantId], request.now);
     await recordAudit(transaction, request.actor, {
       occurredAt: request.now,

@@ -1,6 +1,7 @@
 import {
   ApplicationFailure,
   continueAsNew,
+  patched,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -10,7 +11,6 @@ import { enterPhase, reportProblem } from './progress.ts';
 import type { CheckPeriodInput, CheckPeriodResult, CheckTotals } from './rollUpMessages.ts';
 import { searchAttributes } from './searchAttributes.ts';
 
-const batchSize = 500;
 const batchesAtOnce = 4;
 const longestHistory = 3_000;
 /** An operator may change a draft while it is being checked; then the sums are taken again. */
@@ -25,6 +25,7 @@ export async function checkPeriod(input: CheckPeriodInput): Promise<CheckPeriodR
   const { period } = input;
   upsertSearchAttributes([{ key: searchAttributes.period, value: period }]);
   enterPhase('checking', `Checking the invoices of ${period.slice(0, 7)}`);
+  const batchSize = patched('check-1000') ? 1_000 : 500;
   const positions = await databaseActivities.countPositions({ period });
   let next = input.carried?.next ?? 0;
   let totals: CheckTotals = input.carried?.totals ?? noTotals;

@@ -9,6 +9,7 @@ export const workflowIds = {
   measureSpaces: () => 'measure-spaces',
   measureBandwidth: () => 'measure-bandwidth',
   meterUsage: () => 'meter-usage',
+  sweepDrift: () => 'sweep-drift',
   discoverInvoices: () => 'discover-invoices',
   ingestInvoice: (provider: string, invoiceUuid: string) => `ingest-invoice:${provider}:${invoiceUuid}`,
   /** @param sha256 of the file's content */
@@ -16,9 +17,16 @@ export const workflowIds = {
   scanFocusFolder: () => 'scan-focus-folder',
   sweepLifecycle: () => 'sweep-lifecycle',
   pushReceivables: () => 'push-receivables',
+  evaluateAlerts: () => 'evaluate-alerts',
+  deliverWebhooks: () => 'deliver-webhooks',
   rollUpPeriod: (period: Period) => `roll-up:${period}`,
   rollUpShard: (period: Period, shard: number) => `roll-up:${period}:${shard}`,
   /** A check that an operator asked for; a rollup and an issue have their own, with `:check` after their id. */
   checkPeriod: (period: Period) => `check:${period}`,
+  checkClosure: (period: Period) => `check-closure:${period}`,
   issuePeriod: (period: Period) => `issue:${period}`,
+  /** @param resourceId of the inventory: at most one revert a resource runs */
+  revertDrift: (resourceId: string) => `revert-drift:${resourceId}`,
+  provisionDeployment: (deploymentId: string) => `provision:${deploymentId}`,
+  decommissionDeployment: (deploymentId: string) => `decommission:${deploymentId}`,
 } as const;

@@ -1,4 +1,4 @@
-import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { patched, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { ReconciliationVerdict } from '../activities/invoiceIngest.ts';
 import { holdsInvoice } from '../domain/invoiceFaults.ts';
 import type { StagedItems, StagedLines } from '../services/stageInvoice.ts';
@@ -7,6 +7,7 @@ import { type FailureCause, failureCause } from './failureCause.ts';
 import type { IngestInvoiceInput, IngestInvoiceResult } from './messages.ts';
 import { enterPhase, reportProblem } from './progress.ts';
 import { searchAttributes } from './searchAttributes.ts';
+import { startClosureCheck } from './startClosureCheck.ts';
 
 /** A database crash emptied the stage, or a discovery changed the amount in between: the invoice is read and compared again. */
 const mendedByStagingAgain: ReadonlySet<string> = new Set(['stage_lost', 'amount_changed']);
@@ -17,6 +18,7 @@ const stagingAttempts = 3;
  * One invoice of a provider, from its documents to matched cost lines: read what it states, stage its lines and items, compare the
  * sums, and put the lines in force in one transaction. An invoice that does not add up or can't be read is held, with the reason, and
  * the version in force stays as it is. A fault that is not the invoice's own fails the ingest, and the next discovery tries again.
+ * Then a check that the books of its period close is started.
  */
 export async function ingestInvoice(input: IngestInvoiceInput): Promise<IngestInvoiceResult> {
   const reference = { provider: input.provider, invoiceUuid: input.invoiceUuid };
@@ -27,32 +29,38 @@ export async function ingestInvoice(input: IngestInvoiceInput): Promise<IngestIn
     { key: searchAttributes.providerInvoice, value: input.invoiceUuid },
   ]);
 
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      enterPhase('downloading', `Reading ${header.amount} ${header.currency} for ${header.period}`);
-      const [summary, staged, stagedItems] = await Promise.all([
-        providerActivities.readInvoiceSummary(reference),
-        providerActivities.stageLines(stage),
-        providerActivities.stageItems(stage),
-      ]);
+  const result = await ingest();
+  if (patched('check-closure')) await startClosureCheck(header.period);
+  return result;
 
-      enterPhase('reconciling', `${staged.lines} lines add up to ${staged.total} ${staged.currency}`);
-      const verdict = await databaseActivities.reconcileInvoice({
-        ...reference,
-        staged,
-        stagedItems,
-        summary,
-      });
-      if (!verdict.agrees && !isAccepted(input, verdict)) {
-        const { code, message, stated, found, difference } = verdict;
-        return await hold({ code, message, context: { stated, found } }, difference);
+  async function ingest(): Promise<IngestInvoiceResult> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        enterPhase('downloading', `Reading ${header.amount} ${header.currency} for ${header.period}`);
+        const [summary, staged, stagedItems] = await Promise.all([
+          providerActivities.readInvoiceSummary(reference),
+          providerActivities.stageLines(stage),
+          providerActivities.stageItems(stage),
+        ]);
+
+        enterPhase('reconciling', `${staged.lines} lines add up to ${staged.total} ${staged.currency}`);
+        const verdict = await databaseActivities.reconcileInvoice({
+          ...reference,
+          staged,
+          stagedItems,
+          summary,
+        });
+        if (!verdict.agrees && !isAccepted(input, verdict)) {
+          const { code, message, stated, found, difference } = verdict;
+          return await hold({ code, message, context: { stated, found } }, difference);
+        }
+        return await store(staged, stagedItems, verdict);
+      } catch (error) {
+        const cause = failureCause(error);
+        if (mendedByStagingAgain.has(cause.code) && attempt < stagingAttempts) continue;
+        if (!holdsInvoice(cause.code)) throw error;
+        return await hold(cause, null);
       }
-      return await store(staged, stagedItems, verdict);
-    } catch (error) {
-      const cause = failureCause(error);
-      if (mendedByStagingAgain.has(cause.code) && attempt < stagingAttempts) continue;
-      if (!holdsInvoice(cause.code)) throw error;
-      return await hold(cause, null);
     }
   }
 

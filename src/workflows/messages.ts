@@ -1,4 +1,4 @@
-import type { SyncSpeed } from '../domain/resourceKind.ts';
+import type { ResourceKind, SyncSpeed } from '../domain/resourceKind.ts';
 import type { MeteredDays } from '../services/meterDays.ts';
 import type { DayRange } from '../services/meteredDays.ts';
 
@@ -162,6 +162,47 @@ export interface MeterUsageInput {
 /** Of all days that were metered. */
 export type MeterUsageResult = MeteredDays;
 
+export interface SweepDriftInput {
+  readonly provider: string;
+  /** The most resources that one activity compares; 5,000 unless given. */
+  readonly batchSize?: number;
+  /** How old a kind's last whole listing may be; 90 minutes unless given. */
+  readonly maxAgeMinutes?: number;
+  /** Who asked, for whoever looks at the run; absent where the schedule did. */
+  readonly requestedBy?: string;
+  /** Carried over by continue-as-new; absent on the first run. */
+  readonly carried?: {
+    /** The kinds that are done. */
+    readonly result: SweepDriftResult;
+    /** The one that is not: what it came to so far, and where it goes on. */
+    readonly current: {
+      readonly kind: ResourceKind;
+      readonly swept: SweptKindResult;
+      readonly after: string | null;
+    };
+  };
+}
+export interface SweepDriftResult {
+  /** The sizes that the provider sells; null where it tells of none, or could not be asked: then the earlier prices count. */
+  readonly sizes: { readonly listed: number | null; readonly problem: string | null };
+  readonly kinds: readonly SweptKindResult[];
+}
+/** How the sweep of one kind went. `unknown`: its inventory was not whole or too old, and nothing was concluded. */
+export interface SweptKindResult {
+  readonly kind: ResourceKind;
+  readonly state: 'swept' | 'unknown';
+  /** Live ones. */
+  readonly resources: number;
+  /** Differences that are new, whose values or price moved, that went away, and that an ignore rule now covers. */
+  readonly opened: number;
+  readonly changed: number;
+  readonly stale: number;
+  readonly ignored: number;
+  /** Why it is unknown: the code, and the sentence. */
+  readonly problem: string | null;
+  readonly reason: string | null;
+}
+
 export interface IngestFocusFileInput {
   readonly fileId: string;
   /** Carried over by continue-as-new; absent on the first run. */
@@ -219,6 +260,38 @@ export interface PushedReceivables {
   readonly failed: number;
 }
 
+/** An evaluation takes no input: it goes by the rules that are stored. */
+export type EvaluateAlertsInput = Readonly<Record<string, never>>;
+export interface EvaluateAlertsResult {
+  /** How many rules were looked at. */
+  readonly rules: number;
+  readonly opened: number;
+  readonly resolved: number;
+  /** The first rules that could not be looked at. */
+  readonly unevaluated: readonly {
+    readonly ruleId: string;
+    readonly code: string;
+    readonly message: string;
+  }[];
+}
+
+export interface DeliverWebhooksInput {
+  /** Carried over by continue-as-new; absent on the first run. */
+  readonly carried?: DeliverWebhooksResult;
+}
+export interface DeliverWebhooksResult {
+  readonly delivered: number;
+  /** Given up or refused by this run. */
+  readonly failed: number;
+}
+/** What one batch of webhooks came to. */
+export interface DeliveredWebhooks extends DeliverWebhooksResult {
+  /** Not taken, and tried again. */
+  readonly postponed: number;
+  /** When the next one is due; null where none waits. */
+  readonly next: string | null;
+}
+
 export type LifecycleStep = 'restore' | 'suspended' | 'paused' | 'past_due' | 'end_trials' | 'roll_periods';
 
 export interface SweepLifecycleInput {
@@ -230,7 +303,10 @@ export interface SweepLifecycleInput {
   };
 }
 /** How many deployments, or, where periods are rolled, subscriptions each step changed. */
-export type SweepLifecycleResult = Readonly<Record<LifecycleStep, number>>;
+export interface SweepLifecycleResult extends Readonly<Record<LifecycleStep, number>> {
+  /** Cancelled deployments whose decommission nobody had begun. */
+  readonly decommission: number;
+}
 
 export interface LaunchInput {
   /** The workflow to start, under its own id, so that one of a kind runs at a time whoever starts it. */
@@ -243,8 +319,10 @@ export interface LaunchInput {
     | 'snapshotBalance'
     | 'discoverInvoices'
     | 'scanFocusFolder'
+    | 'sweepDrift'
     | 'sweepLifecycle'
     | 'pushReceivables'
+    | 'evaluateAlerts'
     | 'rollUpPeriod';
   readonly workflowId: string;
   readonly taskQueue: string;
@@ -258,8 +336,10 @@ export interface LaunchInput {
     | SnapshotBalanceInput
     | DiscoverInvoicesInput
     | ScanFocusFolderInput
+    | SweepDriftInput
     | SweepLifecycleInput
-    | PushReceivablesInput;
+    | PushReceivablesInput
+    | EvaluateAlertsInput;
   /** Minutes after which a run that hangs is ended, so that it doesn't hold up the ones after it; absent for no limit. */
   readonly timeoutMinutes?: number;
 }

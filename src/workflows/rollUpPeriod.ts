@@ -10,6 +10,7 @@ import {
   executeChild,
   getExternalWorkflowHandle,
   ParentClosePolicy,
+  patched,
   setHandler,
   sleep,
   startChild,
@@ -38,11 +39,12 @@ import {
 } from './rollUpMessages.ts';
 import { rollUpShard } from './rollUpShard.ts';
 import { searchAttributes } from './searchAttributes.ts';
+import { startClosureCheck } from './startClosureCheck.ts';
 import { taskQueues } from './taskQueues.ts';
 
 const mostShards = 32;
 const tenantsAShard = 10_000;
-const defaultBatchSize = 250;
+const defaultBatchSize = 500;
 /** How long a shard of an earlier run, which was told to stop, is waited for before it is started again. */
 const stoppingShardMs = 2_000;
 
@@ -94,6 +96,7 @@ export async function rollUpPeriod(input: RollUpPeriodInput): Promise<RollUpPeri
     await rollUpShards();
     await prove();
     await giveToIssue();
+    if (patched('check-closure')) await startClosureCheck(period);
   }
   await takeStock();
   isOpen = true;
@@ -249,6 +252,7 @@ export async function rollUpPeriod(input: RollUpPeriodInput): Promise<RollUpPeri
       if (decision === 'retryTenant' && result.state === 'done' && counted.failed < before) {
         invoicedLater += 1;
         await giveToIssue();
+        if (patched('check-closure')) await startClosureCheck(period);
       }
     }
     return result;
@@ -260,7 +264,10 @@ export async function rollUpPeriod(input: RollUpPeriodInput): Promise<RollUpPeri
     frozen = await databaseActivities.reopenFailed({ period, request, workflowId });
     await rollUpShards();
     const counted = await takeStock();
-    if (counted.invoiced > before) await giveToIssue();
+    if (counted.invoiced > before) {
+      await giveToIssue();
+      if (patched('check-closure')) await startClosureCheck(period);
+    }
     return counted;
   }
 }

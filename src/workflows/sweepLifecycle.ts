@@ -1,7 +1,19 @@
-import { continueAsNew, workflowInfo } from '@temporalio/workflow';
+import { TypedSearchAttributes, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  continueAsNew,
+  ParentClosePolicy,
+  patched,
+  startChild,
+  WorkflowIdReusePolicy,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { databaseActivities } from './activityOptions.ts';
+import { decommissionDeployment } from './decommissionDeployment.ts';
+import { workflowIds } from './ids.ts';
 import type { LifecycleStep, SweepLifecycleInput, SweepLifecycleResult } from './messages.ts';
 import { enterPhase } from './progress.ts';
+import { searchAttributes } from './searchAttributes.ts';
+import { taskQueues } from './taskQueues.ts';
 
 /** In this order a deployment takes one step of dunning a sweep, and one whose trial ends is seen by dunning the next time. */
 const steps: readonly LifecycleStep[] = [
@@ -13,6 +25,8 @@ const steps: readonly LifecycleStep[] = [
   'roll_periods',
 ];
 const batchSize = 1000;
+/** More than ever were missed in a day: a sweep's history stays short. */
+const missedAtOnce = 200;
 const nothingYet: SweepLifecycleResult = {
   restore: 0,
   suspended: 0,
@@ -20,11 +34,12 @@ const nothingYet: SweepLifecycleResult = {
   past_due: 0,
   end_trials: 0,
   roll_periods: 0,
+  decommission: 0,
 };
 
 /**
  * The day's changes of deployments that nobody asks for: what is paid is restored, what is overdue goes a step further, trials end, and
- * each subscription's current period becomes this month. In sets. A day that was missed is not made up for: what is due is done,
+ * each subscription's current period becomes this month. In sets. Then what was cancelled without a decommission gets one. A day that was missed is not made up for: what is due is done,
  * and dated, when it is found.
  */
 export async function sweepLifecycle(input: SweepLifecycleInput): Promise<SweepLifecycleResult> {
@@ -42,9 +57,49 @@ export async function sweepLifecycle(input: SweepLifecycleInput): Promise<SweepL
       }
     }
   }
+  if (patched('missed-decommissions')) totals = { ...totals, decommission: await startMissed() };
   enterPhase(
     'done',
     `${totals.past_due} past due, ${totals.paused} paused, ${totals.suspended} suspended, ${totals.restore} restored, ${totals.end_trials} trials ended`,
   );
   return totals;
+}
+
+/** Starts the decommissions that the API could not start when a deployment was cancelled. @returns how many */
+async function startMissed(): Promise<number> {
+  let started = 0;
+  let after: string | null = null;
+  enterPhase('decommission', 'Looking for cancelled deployments that nobody takes apart');
+  for (;;) {
+    const missed: string[] = await databaseActivities.missedDecommissions({ after, limit: missedAtOnce });
+    for (const deploymentId of missed) started += (await startDecommission(deploymentId)) ? 1 : 0;
+    after = missed.at(-1) ?? null;
+    if (missed.length < missedAtOnce) return started;
+  }
+}
+
+/** @returns false where one runs already */
+async function startDecommission(deploymentId: string): Promise<boolean> {
+  try {
+    await startChild(decommissionDeployment, {
+      workflowId: workflowIds.decommissionDeployment(deploymentId),
+      taskQueue: taskQueues.provisioning,
+      args: [
+        {
+          deploymentId,
+          request: { subject: 'workflow', role: 'system', reason: 'the deployment was cancelled' },
+        },
+      ],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+      staticSummary: "Destroy a cancelled deployment's resources",
+      typedSearchAttributes: new TypedSearchAttributes([
+        { key: searchAttributes.deployment, value: deploymentId },
+      ]),
+    });
+    return true;
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    return false;
+  }
 }

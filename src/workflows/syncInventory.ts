@@ -5,6 +5,7 @@ import { databaseActivities, heartbeatTimeout } from './activityOptions.ts';
 import { failureCause } from './failureCause.ts';
 import type { KindSyncResult, SyncInventoryInput, SyncInventoryResult } from './messages.ts';
 import { enterPhase, reportProblem } from './progress.ts';
+import { startClosureCheck } from './startClosureCheck.ts';
 
 /** A listing is tried a few times within the hour; after that its kind is unknown until the next run. */
 const listing = proxyActivities<Activities>({
@@ -27,7 +28,8 @@ const earlierKinds: Readonly<Record<SyncSpeed, readonly ResourceKind[]>> = {
 
 /**
  * Lists every kind of one speed and records what is there. A kind whose listing fails or comes partial is marked unknown, and
- * nothing of it is taken as gone; the others go on. At the end, stored cost lines meet the resources that were found.
+ * nothing of it is taken as gone; the others go on. At the end, stored cost lines meet the resources that were found, and of each period
+ * in which one did, a check that its books close is started.
  */
 export async function syncInventory(input: SyncInventoryInput): Promise<SyncInventoryResult> {
   const startedAt = new Date().toISOString();
@@ -54,6 +56,12 @@ export async function syncInventory(input: SyncInventoryInput): Promise<SyncInve
   const reattributed = await databaseActivities.reattributeLines({
     provider: input.provider,
   });
+  if (reattributed > 0 && patched('check-closure')) {
+    const moved = { provider: input.provider, since: startedAt };
+    for (const period of await databaseActivities.listReattributedPeriods(moved)) {
+      await startClosureCheck(period);
+    }
+  }
 
   enterPhase('done', results.map(describe).join('\n'));
   const unknown = results.filter((result) => result.state === 'unknown');

@@ -7,6 +7,7 @@ export const taskQueues = {
   syncSlow: 'cloud-sync-slow',
   billing: 'cloud-billing',
   metering: 'metering',
+  provisioning: 'provisioning',
 } as const;
 export type TaskQueue = (typeof taskQueues)[keyof typeof taskQueues];
 export const allTaskQueues: readonly TaskQueue[] = Object.values(taskQueues);

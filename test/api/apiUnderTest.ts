@@ -8,6 +8,7 @@ import type { CallerRole } from '../../src/api/requestState.ts';
 import { type ApiConfig, readApiConfig } from '../../src/config.ts';
 import { createLog } from '../../src/logging.ts';
 import { startOrm } from '../../src/orm.ts';
+import type { ListPriceOf } from '../../src/services/provisioning/previewProvisioning.ts';
 
 export const secret = 'a secret of this test run alone, which has more than 64 bytes of text in it';
 
@@ -50,6 +51,7 @@ export async function startApi(options: {
   readonly temporal?: () => Promise<Client> | Client;
   readonly environment?: Readonly<Record<string, string>>;
   readonly clock?: () => Date;
+  readonly listPrice?: ListPriceOf;
 }): Promise<ApiUnderTest> {
   const databaseUrl = options.databaseUrl ?? deadDatabase;
   const config = readApiConfig({
@@ -65,6 +67,7 @@ export async function startApi(options: {
     config,
     log: createLog(config.LOG_LEVEL),
     temporal: options.temporal ?? (() => Promise.reject(new Error('no Temporal server in this test'))),
+    listPrice: options.listPrice,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
   const server = await new Promise<Server>((resolve) => {

@@ -32,6 +32,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await api?.close();
+  await world?.provisioned.stop();
   await worker?.stop();
   await database?.drop();
 });
@@ -183,6 +184,9 @@ function send(name: string, request: RowRequest, role: 'gateway' | 'platform_adm
 /** A value that is right by itself, and makes another place wrong. */
 const makesWrong: Readonly<Record<string, string>> = {
   '/body/force': '/body/reason',
+  '/body/replace': '/body/reason',
+  '/body/from': '/body/to',
+  '/query/from': '/query/to',
   '/body/events': '/body',
 };
 

@@ -609,6 +609,18 @@ describe('addons', () => {
     expect(await addonsOf(id)).toEqual([['2026-05-20', '2026-05-20']]);
   });
 
+  it('are not there to detach where the deployment is not, or has no such addon: a 404 names which', async () => {
+    const id = await subscribed({ starts_on: '2026-05-01' });
+    const addon = await attach(id, {});
+    const [none, other] = [randomUUID(), randomUUID()];
+    expect((await detach(none, addon)).json).toMatchObject({
+      status: 404,
+      detail: 'there is no such deployment',
+    });
+    const gone = await send('DELETE', `/deployments/${id}/addons/${other}`, undefined, admin);
+    expect(gone.json).toMatchObject({ status: 404, detail: 'there is no such addon on this deployment' });
+  });
+
   it('keep the price and the quantity at which they were attached', async () => {
     const id = await subscribed();
     await em().nativeUpdate(Addon, { code: 'storage_50gb' }, { priceCents: 800 });

@@ -268,7 +268,7 @@ describe('more than can be written', () => {
     const connection = await (await api.orm.em.getConnection().getNativeClient()).connect();
     await connection.query('begin; set local idle_in_transaction_session_timeout = 0');
     await connection.query('lock table llm_usage_events in share mode');
-    const batches = Array.from({ length: 24 }, () => ({
+    const batches = Array.from({ length: 30 }, () => ({
       events: Array.from({ length: 1_000 }, () =>
         event({ model: 'm', tenant_id: 't', deployment_id: 'd', occurred_at: '2026-04-01T00:00:00Z' }),
       ),
@@ -351,6 +351,11 @@ describe('the list', () => {
       for (const item of itemsOf(answer)) expect(item['tenant_id']).toBe('tenant-a');
     }
     expect(idsOf(await list('limit=200&period=2026-03-01', mine))).toContain(own.gateway_request_id);
+    expect(idsOf(await list('limit=200&period=2026-03-01&tenant=tenant-a', mine))).toContain(
+      own.gateway_request_id,
+    );
+    for (const query of ['', '&state=billable', '&state=unassigned', `&deployment=${deployment}`])
+      expect(itemsOf(await list(`tenant=tenant-b${query}`, mine))).toEqual([]);
     expect(idsOf(await list('', tokenFor('tenant', { tenant_id: 'tenant-b' })))).toEqual(
       expect.arrayContaining([foreign.gateway_request_id, stray.gateway_request_id]),
     );

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type FinanceSimulator, startFinance } from '../../dev/finance/finance.ts';
 import { createFinanceClient } from '../../src/integrations/financeClient.ts';
-import { dueReceivables } from '../../src/services/dueReceivables.ts';
+import { takeDueReceivables } from '../../src/services/dueReceivables.ts';
 import { issueInvoices } from '../../src/services/issueInvoices.ts';
 import { forSession, systemSession } from '../../src/session.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -28,7 +28,7 @@ describe('payment notices', () => {
     finance = await startFinance({ secret, apiUrl: () => api.address });
     const client = createFinanceClient({ url: finance.url, secret });
     tell = async () => {
-      await client.pushReceivables(await dueReceivables(em(), { now: new Date(), limit: 100 }));
+      await client.pushReceivables(await takeDueReceivables(em(), { now: new Date(), limit: 100 }));
     };
   }, 60_000);
   let tell: () => Promise<void>;

@@ -27,6 +27,8 @@ const tenantsAndAdmin: readonly CallerRole[] = [...admin, 'tenant'];
 const reason = 'test';
 const withReason = { body: { reason } };
 const today = () => new Date().toISOString().slice(0, 10);
+/** The same in a request that is sent twice. */
+const tomorrow = () => `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)}T23:00:00Z`;
 const april = { period: '2026-04-01' };
 const week = { from: '2026-04-01', until: '2026-04-08' };
 const deploymentsOf = (world: RouteWorld, role: CallerRole) =>
@@ -43,6 +45,50 @@ export const routeTable: Readonly<Record<string, RouteRow>> = {
   'get /api/v1/inventory': [withTenants],
   'get /api/v1/inventory/listings': [platform],
   'get /api/v1/inventory/:id': [withTenants, ({ tenant }) => ({ params: { id: tenant.droplet } })],
+
+  'get /api/v1/inventory/:id/provisioned': [platform, ({ drift }) => ({ params: { id: drift.managed } })],
+  'put /api/v1/inventory/:id/provisioned': [
+    admin,
+    ({ tenant }) => ({ params: { id: tenant.deployed }, body: { spec: { region: 'ams3' }, reason } }),
+  ],
+
+  'get /api/v1/drift': [platform],
+  'get /api/v1/drift/summary': [platform],
+  'get /api/v1/drift/:id': [platform, ({ drift }) => ({ params: { id: drift.toAccept } })],
+  'post /api/v1/drift/accept': [admin, ({ drift }) => ({ body: { ids: drift.toAcceptAtOnce, reason } })],
+  'post /api/v1/drift/sweep': [admin],
+  'post /api/v1/drift/:id/accept': [
+    admin,
+    ({ drift }) => ({ params: { id: drift.toAccept }, ...withReason }),
+  ],
+  'post /api/v1/drift/:id/ignore': [
+    admin,
+    ({ drift }) => ({ params: { id: drift.toIgnore }, body: { reason, expires_at: tomorrow() } }),
+  ],
+  'post /api/v1/drift/:id/revert': [
+    admin,
+    ({ reverts }) => ({ params: { id: reverts.toPlan }, ...withReason }),
+  ],
+  'post /api/v1/drift/:id/revert/approve': [
+    admin,
+    ({ reverts: { toApprove } }) => ({
+      params: { id: toApprove.driftId },
+      body: { revert_id: toApprove.revertId, reason },
+    }),
+  ],
+  'post /api/v1/drift/:id/revert/cancel': [
+    admin,
+    ({ reverts }) => ({ params: { id: reverts.toCancel.driftId }, ...withReason }),
+  ],
+  'get /api/v1/drift/ignore-rules': [platform],
+  'post /api/v1/drift/ignore-rules': [
+    admin,
+    () => ({ body: { kind: 'app', field: 'unmanaged', reason, expires_at: tomorrow() } }),
+  ],
+  'delete /api/v1/drift/ignore-rules/:id': [
+    admin,
+    ({ drift }) => ({ params: { id: drift.ruleToEnd }, query: { reason } }),
+  ],
 
   'get /api/v1/deployments': [withTenants],
   'post /api/v1/deployments': [
@@ -104,6 +150,43 @@ export const routeTable: Readonly<Record<string, RouteRow>> = {
       const { subscribed, addonId } = deploymentsOf(world, role);
       return { params: { id: subscribed, addon_id: addonId } };
     },
+  ],
+
+  'get /api/v1/templates': [platform],
+  'get /api/v1/deployments/:id/provisioning': [
+    platform,
+    ({ provisioned }) => ({ params: { id: provisioned.toHold } }),
+  ],
+  'post /api/v1/deployments/:id/provision': [
+    admin,
+    ({ provisioned }) => ({
+      params: { id: provisioned.bare },
+      body: {
+        template_code: 'droplet-app',
+        parameters: { name: 'app', region: 'syd1', size_slug: 's-1vcpu-1gb', image: 'ubuntu-24-04-x64' },
+        reason,
+      },
+    }),
+  ],
+  'post /api/v1/deployments/:id/provision/cancel': [
+    admin,
+    ({ provisioned }) => ({ params: { id: provisioned.toCancel }, ...withReason }),
+  ],
+  'post /api/v1/deployments/:id/decommission': [
+    admin,
+    ({ provisioned }) => ({ params: { id: provisioned.toDecommission }, body: { grace_hours: 1, reason } }),
+  ],
+  'post /api/v1/deployments/:id/decommission/cancel': [
+    admin,
+    ({ provisioned }) => ({ params: { id: provisioned.toCallOff }, ...withReason }),
+  ],
+  'post /api/v1/deployments/:id/hold': [
+    admin,
+    ({ provisioned }) => ({ params: { id: provisioned.toHold }, body: { held: true, reason } }),
+  ],
+  'post /api/v1/deployments/:id/provisioning/retry': [
+    admin,
+    ({ provisioned }) => ({ params: { id: provisioned.stuck }, body: { leave: true, reason } }),
   ],
 
   'get /api/v1/usage': [
@@ -285,6 +368,61 @@ export const routeTable: Readonly<Record<string, RouteRow>> = {
   'post /api/v1/invoices/:id/credit-notes': [
     admin,
     ({ invoices }) => ({ params: { id: invoices.toCredit }, body: { amount_cents: 1, reason } }),
+  ],
+  'get /api/v1/dashboard/margin': [platform, ({ rollup }) => ({ query: { period: rollup.period } })],
+  'get /api/v1/dashboard/by-kind': [platform, ({ rollup }) => ({ query: { period: rollup.period } })],
+  'get /api/v1/dashboard/trend': [
+    platform,
+    ({ rollup }) => ({ query: { from: rollup.period, to: rollup.period } }),
+  ],
+  'get /api/v1/dashboard/closure': [platform, () => ({ query: april })],
+  'post /api/v1/dashboard/closure': [admin, () => ({ body: april })],
+  'get /api/v1/dashboard/accrual': [platform],
+  'get /api/v1/accrual': [['tenant']],
+  'get /api/v1/shared-cost-policies': [platform],
+  'post /api/v1/shared-cost-policies': [
+    admin,
+    () => ({ body: { method: 'even', effective_from: '2030-01-01', reason } }),
+  ],
+  'get /api/v1/exchange-rates': [platform],
+  'post /api/v1/exchange-rates': [
+    admin,
+    () => ({ body: { from: 'EUR', to: 'AUD', rate: '1.6', effective_from: '2026-01-01' } }),
+  ],
+  'post /api/v1/exchange-rates/import': [
+    admin,
+    () => ({ body: 'from,to,rate,effective_from\nGBP,AUD,2,2026-01-01\n', contentType: 'text/csv' }),
+  ],
+  'get /api/v1/alert-rules': [platform],
+  'post /api/v1/alert-rules': [admin, () => ({ body: { type: 'period_missed' } })],
+  'patch /api/v1/alert-rules/:id': [
+    admin,
+    ({ alerts }) => ({ params: { id: alerts.rule }, body: { threshold: '12.5' } }),
+  ],
+  'delete /api/v1/alert-rules/:id': [admin, ({ alerts }) => ({ params: { id: alerts.ruleToDelete } })],
+  'get /api/v1/alerts': [platform],
+  'post /api/v1/alerts/evaluate': [admin],
+  'post /api/v1/alerts/:id/acknowledge': [
+    admin,
+    ({ alerts }) => ({ params: { id: alerts.alert }, ...withReason }),
+  ],
+  'get /api/v1/webhook-endpoints': [platform],
+  'post /api/v1/webhook-endpoints': [
+    admin,
+    ({ alerts }) => ({ body: { url: 'https://hooks.example.com/new', secret: alerts.secret } }),
+  ],
+  'patch /api/v1/webhook-endpoints/:id': [
+    admin,
+    ({ alerts }) => ({ params: { id: alerts.endpoint }, body: { event_types: ['alert.opened'] } }),
+  ],
+  'delete /api/v1/webhook-endpoints/:id': [
+    admin,
+    ({ alerts }) => ({ params: { id: alerts.endpointToDelete } }),
+  ],
+  'get /api/v1/webhook-deliveries': [platform],
+  'post /api/v1/webhook-deliveries/:id/redeliver': [
+    admin,
+    ({ alerts }) => ({ params: { id: alerts.delivery } }),
   ],
   'get /api/v1/reports/gst': [platform, () => ({ query: { period: '2026-07-01' } })],
   'get /api/v1/reports/receivables': [platform],

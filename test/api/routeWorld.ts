@@ -1,16 +1,24 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Client } from '@temporalio/client';
+import type { Simulator } from '../../dev/simulator/simulator.ts';
 import { addPlanVersion } from '../../src/services/addPlanVersion.ts';
 import { addInvoiceLine } from '../../src/services/adjustInvoice.ts';
+import { createAlertRule } from '../../src/services/alerts/alertRules.ts';
+import { listAlerts } from '../../src/services/alerts/alerts.ts';
+import { writeAlerts } from '../../src/services/alerts/writeAlerts.ts';
 import { attachAddon } from '../../src/services/attachAddon.ts';
 import { attachResource } from '../../src/services/attachResource.ts';
 import { createDeployment } from '../../src/services/createDeployment.ts';
 import { createPlan } from '../../src/services/createPlan.ts';
+import { createIgnoreRule } from '../../src/services/drift/driftIgnoreRules.ts';
+import { recordProvisioned } from '../../src/services/drift/recordProvisioned.ts';
+import { setExchangeRates } from '../../src/services/margin/exchangeRates.ts';
 import { publishPlanVersion } from '../../src/services/publishPlanVersion.ts';
 import { recordLlmUsage } from '../../src/services/recordLlmUsage.ts';
 import { subscribeDeployment } from '../../src/services/subscribeDeployment.ts';
 import { voidInvoice } from '../../src/services/voidInvoice.ts';
+import { createWebhookEndpoint } from '../../src/services/webhooks/webhookEndpoints.ts';
 import { systemSession } from '../../src/session.ts';
 import { workflowIds } from '../../src/workflows/ids.ts';
 import { type RollUpProgress, rollUpMessages } from '../../src/workflows/rollUpMessages.ts';
@@ -19,8 +27,10 @@ import { billingWorld } from '../services/rollup/billingWorld.ts';
 import { credit } from '../services/settledInvoices.ts';
 import { until } from '../support/killableWait.ts';
 import type { TestWorker } from '../support/worker.ts';
+import { revertWorld } from '../workflows/revertDriftWorld.ts';
 import type { ApiUnderTest } from './apiUnderTest.ts';
 import { tokenFor } from './apiUnderTest.ts';
+import { seedProvisioned } from './provisionedWorld.ts';
 import { seeder } from './seed.ts';
 import { revenueSeeder } from './seedRevenue.ts';
 
@@ -44,18 +54,30 @@ export async function seedRouteWorld(api: ApiUnderTest, worker: TestWorker) {
     ['80', 'matched_by_id'],
     ['6.92', 'tax'],
   ]);
+  // For the margin of the period that is rolled up below.
+  await seed.invoice(rolledUp, [['100', 'tax']]);
+  await setExchangeRates(
+    em,
+    [{ fromCurrency: 'USD', toCurrency: 'AUD', rate: '1.5', effectiveFrom: '2019-01-01' }],
+    { ...requested(), source: 'operator' },
+  );
   await seed.balance('2026-04-15T11:07:00Z', '12.5');
   await seed.listing('droplet', 'unknown');
   const focusFileId = await seed.focusFile();
   await revenueSeeder(api.orm).catalog();
   await seedPlans(em);
   await seedProcesses(worker.client);
+  const provisioned = await seedProvisioned(worker, api.config.DATABASE_URL);
   return {
     tenant,
     heldUuid: heldInvoice.invoiceUuid,
     providerInvoiceUuid: providerInvoice.invoiceUuid,
     focusFileId,
+    drift: await seedDrift(em, tenant.droplet),
+    provisioned,
+    reverts: await seedReverts(worker, provisioned.simulator),
     invoices: await seedInvoices(em),
+    alerts: await seedAlerts(em),
     rollup: await seedRollUp(api, worker),
     llm: await seedLlmUsage(api.orm, em),
     usedDeploymentId: (await createDeployment(em, { tenantId: ours, slug: 'used' }, requested())).id,
@@ -93,6 +115,76 @@ async function seedProcesses(client: Client): Promise<void> {
     action: { type: 'startWorkflow', workflowType: 'snapshotBalance', taskQueue: 'nobody', args: [] },
   });
   await client.workflow.start('snapshotBalance', { workflowId: 'snapshot-balance', taskQueue: 'nobody' });
+}
+
+/** A droplet that was asked to be another one in four ways, as a sweep finds it, and a rule that can be ended. */
+async function seedDrift(em: EntityManager, managed: string) {
+  const spec = { name: 'another', region: 'syd1', size_slug: 's-8vcpu-16gb', status: 'off' };
+  await recordProvisioned(em, { resourceId: managed, spec }, requested());
+  const rows = await em.execute<{ id: string; field: string }[]>(
+    `insert into cloud_drift (resource_id, provider, kind, type, field, desired, actual, spec_version, currency, detected_at, last_seen_at)
+     select resource.id, resource.provider, resource.kind, 'field', wanted.key, wanted.value,
+       to_jsonb(resource) -> wanted.key, 1, resource.currency, now(), now()
+     from cloud_resources resource, jsonb_each(?::jsonb) wanted where resource.id = ? returning id, field`,
+    [JSON.stringify(spec), managed],
+  );
+  const of = (field: string) => rows.find((row) => row.field === field)?.id ?? '';
+  const expiresAt = new Date(Date.now() + 86_400_000);
+  const { rule } = await createIgnoreRule(em, { kind: 'vpc', owner: 'test', expiresAt }, requested());
+  return {
+    managed,
+    toAccept: of('size_slug'),
+    toAcceptAtOnce: [of('name'), of('region')],
+    toIgnore: of('status'),
+    ruleToEnd: rule.id,
+  };
+}
+
+/** Droplets that were asked to have another name: one to plan a revert for, and two whose plans wait. */
+async function seedReverts(worker: TestWorker, simulator: Simulator) {
+  const world = revertWorld({ simulator, em: () => worker.em(), client: worker.client });
+  const drift = () => world.drift('droplet', world.droplet().id, 'name', 'wanted');
+  const waiting = async () => {
+    const drifted = await drift();
+    return { driftId: drifted.driftId, revertId: (await world.plan(drifted)).revertId };
+  };
+  return { toPlan: (await drift()).driftId, toApprove: await waiting(), toCancel: await waiting() };
+}
+
+/** An alert that is open, and an endpoint that nobody can be told at: its one delivery has failed. */
+async function seedAlerts(em: EntityManager) {
+  const secret = `whsec_${randomBytes(32).toString('base64')}`;
+  const requests = { ...requested(), allowLoopback: false };
+  const endpoint = (path: string, enabled: boolean) => {
+    const eventTypes = ['alert.opened'] as const;
+    const url = `https://hooks.invalid/${path}`;
+    return createWebhookEndpoint(em, { url, secret, eventTypes, enabled }, requests);
+  };
+  const told = await endpoint('told', true);
+  const wanted = { tenantId: null, threshold: '10', currency: null, enabled: true } as const;
+  const rule = await createAlertRule(em, { type: 'unattributed_above', ...wanted }, requests);
+  const ruleToDelete = await createAlertRule(em, { type: 'unattributed_above', ...wanted }, requests);
+  const condition = { subject: 'digitalocean:USD', tenantId: null, value: '12.3', message: 'seeded' };
+  await writeAlerts(
+    em,
+    { id: rule.id, type: rule.type, threshold: '10', currency: null },
+    { conditions: [condition], unknown: 'nothing' },
+    new Date(),
+  );
+  const [alert] = await listAlerts(em, {}, { limit: 1 });
+  const [delivery] = await em.execute<{ id: string }[]>(
+    `update webhook_deliveries set state = 'failed' where endpoint_id = ? returning id`,
+    [told.id],
+  );
+  return {
+    secret,
+    rule: rule.id,
+    ruleToDelete: ruleToDelete.id,
+    alert: alert?.id ?? '',
+    endpoint: told.id,
+    endpointToDelete: (await endpoint('deleted', false)).id,
+    delivery: delivery?.id ?? '',
+  };
 }
 
 async function seedInvoices(em: EntityManager) {

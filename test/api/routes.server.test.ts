@@ -31,6 +31,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await api?.close();
+  await world?.provisioned.stop();
   await worker?.stop();
   await database?.drop();
 });

@@ -15,6 +15,8 @@ import { FocusFile } from '../../src/entities/focusFile.ts';
 import { forSession, systemSession } from '../../src/session.ts';
 
 const at = new Date('2026-04-15T12:00:00Z');
+/** The outcomes that are the line's own class. */
+const classes = ['shared', 'tax', 'credit', 'unexplained'] as const;
 
 /** What one tenant has: a project with two live resources and a gone one, each with a name that tells whose it is. */
 export interface SeededTenant {
@@ -139,7 +141,7 @@ export function seeder(orm: MikroORM) {
           chargeEnd: at,
           billedCost,
           currency: 'USD',
-          lineClass: 'resource' as const,
+          lineClass: classes.find((one) => one === matchOutcome) ?? 'resource',
           kind: 'droplet' as const,
           resourceName: 'a name',
           matchOutcome,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { BillingProfile } from '../../src/entities/billingProfile.ts';
 import { forSession, systemSession } from '../../src/session.ts';
+import { workflowIds } from '../../src/workflows/ids.ts';
 import { writeDeployment, writeDraft, writeIssued } from '../services/invoiceWorld.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
@@ -13,6 +14,7 @@ import {
   tokenFor,
 } from './apiUnderTest.ts';
 import { textOfPdf } from './pdfText.ts';
+import { connectTestTemporal } from './temporalUnderTest.ts';
 
 let database: TestDatabase;
 let api: ApiUnderTest;
@@ -413,5 +415,41 @@ describe('the configuration', () => {
     await expect(
       startApi({ databaseUrl: deadDatabase, environment: { ...testIssuer, ...change } }),
     ).rejects.toThrow(named);
+  });
+});
+
+describe('the finance system', () => {
+  it('is told at once of what is issued, credited or voided, in a process of its own', async () => {
+    const temporal = await connectTestTemporal();
+    const withTemporal = await startApi({
+      databaseUrl: database.appUrl,
+      clock: () => now,
+      temporal: () => temporal.client,
+    });
+    const push = temporal.client.workflow.getHandle(workflowIds.pushReceivables());
+    try {
+      for (const [id, action, body, status] of [
+        [await draft(), 'issue', {}, 200],
+        [await issued(), 'credit-notes', { amount_cents: 1, reason: 'a mistake' }, 201],
+        [await issued(), 'void', { reason: 'a mistake' }, 200],
+      ] as const) {
+        const answer = await withTemporal.call(`/api/v1/invoices/${id}/${action}`, {
+          method: 'POST',
+          token: admin,
+          body,
+        });
+        expect([action, answer.status]).toEqual([action, status]);
+        expect([action, (await push.describe()).status.name]).toEqual([action, 'RUNNING']);
+        await push.terminate();
+      }
+    } finally {
+      await withTemporal.close();
+      await temporal.close();
+    }
+  });
+
+  it('is told by the schedule where Temporal is away: the answer is a success all the same', async () => {
+    expect((await post(await draft(), 'issue', {})).status).toBe(200);
+    expect((await post(await issued(), 'void', { reason: 'a mistake' })).status).toBe(200);
   });
 });

@@ -242,12 +242,15 @@ describe("with the API's own conditions switched off, row level security alone",
        from information_schema.tables t where t.table_schema = 'public' order by 1`,
     );
     expect(tables.filter((table) => table.has_tenant).map((table) => table.name)).toEqual([
+      'alert_rules',
+      'alerts',
       'audit_log',
       'billing_profiles',
       'cloud_deployment_events',
       'cloud_deployments',
       'cloud_projects',
       'cloud_resources',
+      'cost_owner_changes',
       'credit_notes',
       'idempotency_keys',
       'invoice_adjustments',
@@ -256,6 +259,8 @@ describe("with the API's own conditions switched off, row level security alone",
       'manual_usage',
       'metered_usage',
       'payments',
+      'provisioned_items',
+      'provisioning_runs',
       'receivables',
       'rollup_worklist',
       'subscription_addons',
@@ -491,7 +496,7 @@ describe("another tenant's deployment", () => {
     expect(await subscribeDeployment(em(), deployment, terms, request)).toBe(false);
     expect(await changePlan(em(), deployment, terms, request)).toBe(false);
     expect(await attachAddon(em(), deployment, { code: 'seeded_50gb' }, request)).toBeNull();
-    expect(await detachAddon(em(), deployment, subscriptionAddon, {}, request)).toBeNull();
+    expect(await detachAddon(em(), deployment, subscriptionAddon, {}, request)).toBe('no_deployment');
     const state = { deployments: [{ id: deployment, from: 'active' as const }], to: 'paused' as const };
     expect(await setDeploymentState(em(), { ...state, at: new Date(), actor: me })).toBe(0);
     const created = createDeployment(em(), { tenantId: 'tenant-b', slug: 'taken' }, request);

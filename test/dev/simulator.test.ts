@@ -186,7 +186,7 @@ describe('droplet actions', () => {
     expect(second.status).toBe(422);
     const early = jsonOf<ActionBody>(await ask(simulator, `/v2/actions/${action.id}`)).action;
     expect(early.status).toBe('in-progress');
-    simulator.state.actions[0]?.dueAt.setTime(Date.now());
+    simulator.state.actions[0]?.dueAt?.setTime(Date.now());
     const done = await actionEnd(action.id);
     expect(done.status).toBe('completed');
     expect(done.completed_at).not.toBeNull();

@@ -109,6 +109,9 @@ describe('judged by the provider’s OpenAPI document', () => {
       ...account.images.map(({ id }) => `/v2/images/${id}`),
       ...account.domains.map(({ name }) => `/v2/domains/${name}`),
       ...account.databases.map(({ id }) => `/v2/databases/${id}`),
+      ...account.domains.map(({ name }) => `/v2/domains/${name}/records`),
+      ...account.firewalls.map(({ id }) => `/v2/firewalls/${id}`),
+      ...account.vpcs.map(({ id }) => `/v2/vpcs/${id}`),
       ...account.kubernetesClusters.map(({ id }) => `/v2/kubernetes/clusters/${id}`),
       ...account.tags.map(({ name }) => `/v2/tags/${name}`),
     ];
@@ -161,10 +164,66 @@ describe('judged by the provider’s OpenAPI document', () => {
     expect((await judge(`/v2/droplets/${droplet.id}`, { method: 'DELETE' })).status).toBe(204);
   });
 
+  it('what is made, changed and destroyed keeps the contract', async () => {
+    const post = async (path: string, body: object) => {
+      const answer = await judge(path, { method: 'POST', body });
+      const [made] = Object.values(jsonOf<Record<string, { id: string | number }>>(answer));
+      return { status: answer.status, id: made?.id };
+    };
+    const volume = await post('/v2/volumes', {
+      name: 'contract',
+      region: 'syd1',
+      size_gigabytes: 10,
+      tags: ['contract'],
+    });
+    expect(volume.status).toBe(201);
+    const path = `/v2/volumes/${volume.id}`;
+    for (const body of [
+      { type: 'resize', size_gigabytes: 20, region: 'syd1' },
+      { type: 'attach', droplet_id: 412000105, region: 'syd1' },
+      { type: 'detach', droplet_id: 412000105, region: 'syd1' },
+    ]) {
+      const action = await post(`${path}/actions`, body);
+      expect(action.status).toBe(202);
+      await judge(`/v2/actions/${action.id}`);
+    }
+    await judge(`${path}/actions`);
+    await judge('/v2/tags/contract');
+    expect((await judge('/v2/volumes?name=contract&region=syd1')).status).toBe(200);
+    const balancer = await post('/v2/load_balancers', {
+      name: 'contract',
+      region: 'syd1',
+      forwarding_rules: [
+        { entry_protocol: 'http', entry_port: 80, target_protocol: 'http', target_port: 8080 },
+      ],
+      droplet_ids: [412000105],
+    });
+    expect(balancer.status).toBe(202);
+    const balancerPath = `/v2/load_balancers/${balancer.id}`;
+    await judge(balancerPath);
+    const records = '/v2/domains/arcadia.example/records';
+    const made = await post(records, { type: 'A', name: 'contract', data: '192.0.2.9', ttl: 60 });
+    expect(made.status).toBe(201);
+    await judge(`${records}?name=contract.arcadia.example&type=A`);
+    const recordPath = `${records}/${made.id}`;
+    await judge(recordPath);
+    const members = `/v2/firewalls/${simulator.state.account.firewalls[0]?.id}/droplets`;
+    const body = { droplet_ids: [412000100] };
+    expect((await judge(members, { method: 'POST', body })).status).toBe(204);
+    await judge('/v2/firewalls');
+    expect((await judge(members, { method: 'DELETE', body })).status).toBe(204);
+    for (const gone of [path, balancerPath, recordPath]) {
+      expect((await judge(gone, { method: 'DELETE' })).status).toBe(204);
+      expect((await judge(gone, { method: 'DELETE' })).status).toBe(404);
+    }
+  });
+
   it('errors keep the contract', async () => {
     expect((await judge('/v2/droplets/1')).status).toBe(404);
     const refused = await judge(`${bastion}/actions`, { method: 'POST', body: { type: 'power_on' } });
     expect(refused.status).toBe(422);
+    const attached = `/v2/volumes/${simulator.state.account.volumes[0]?.id}`;
+    expect((await judge(attached, { method: 'DELETE' })).status).toBe(409);
     const anonymous = await fetch(`${prism.url}/v2/account`, { headers: { authorization: 'Bearer wrong' } });
     expect(anonymous.status).toBe(401);
     expect(anonymous.headers.get('sl-violations')).toBeNull();

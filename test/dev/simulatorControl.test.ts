@@ -110,6 +110,78 @@ describe('behind the service’s back', () => {
     expect((await control('POST', 'droplets', { name: 'x', size: 'huge' })).status).toBe(422);
   });
 
+  it('a droplet is resized with its disk or without, locked, and its backups and network switched', async () => {
+    const path = 'droplets/412000105';
+    const change = async (body: object) => JSON.parse((await control('PATCH', path, body)).text).droplet;
+    expect(await change({ size: 's-1vcpu-2gb', resize_disk: false })).toMatchObject({
+      size_slug: 's-1vcpu-2gb',
+      memory: 2048,
+      disk: 10,
+    });
+    expect(await change({ size: 's-1vcpu-1gb' })).toMatchObject({ size_slug: 's-1vcpu-1gb', disk: 25 });
+    expect(await change({ backups: false })).toMatchObject({ next_backup_window: null });
+    expect(await change({ locked: true, vpc_uuid: 'another' })).toMatchObject({
+      locked: true,
+      vpc_uuid: 'another',
+    });
+    const refused = await ask(simulator, `/v2/${path}/actions`, {
+      method: 'POST',
+      body: { type: 'power_off' },
+    });
+    expect(refused.status).toBe(422);
+  });
+
+  it('volumes change, even in ways that the API refuses, and go', async () => {
+    const id = simulator.state.account.volumes[0]?.id;
+    await control('PATCH', `volumes/${id}`, {
+      name: 'renamed',
+      size_gigabytes: 5,
+      tags: ['manual'],
+      droplet_id: 412000105,
+    });
+    const volumes = async () => jsonOf<{ volumes: object[] }>(await ask(simulator, '/v2/volumes')).volumes;
+    expect(await volumes()).toMatchObject([
+      { name: 'renamed', size_gigabytes: 5, tags: ['manual'], droplet_ids: [412000105] },
+    ]);
+    await control('PATCH', `volumes/${id}`, { droplet_id: null });
+    expect(await volumes()).toMatchObject([{ droplet_ids: [] }]);
+    expect((await control('PATCH', `volumes/${id}`, { droplet_id: 1 })).status).toBe(404);
+    expect((await control('DELETE', `volumes/${id}`)).status).toBe(204);
+    expect((await control('DELETE', `volumes/${id}`)).status).toBe(404);
+    expect(await volumes()).toEqual([]);
+  });
+
+  it('firewalls and load balancers change', async () => {
+    const { firewalls, loadBalancers } = simulator.state.account;
+    await control('PATCH', `firewalls/${firewalls[0]?.id}`, { droplet_ids: [], tags: ['pilot'] });
+    expect(firewalls).toMatchObject([{ name: 'bastion-only-ssh', droplet_ids: [], tags: ['pilot'] }]);
+    await control('PATCH', `load_balancers/${loadBalancers[0]?.id}`, { size_unit: 3, droplet_ids: [] });
+    expect(loadBalancers).toMatchObject([{ name: 'edge-syd1', size_unit: 3, droplet_ids: [] }]);
+    expect((await control('DELETE', `load_balancers/${loadBalancers[0]?.id}`)).status).toBe(204);
+    expect(loadBalancers).toEqual([]);
+  });
+
+  it('a change by hand comes after what was due before it', async () => {
+    simulator.state.settings.actionMilliseconds = 0;
+    const body = { type: 'power_off' };
+    await ask(simulator, '/v2/droplets/412000105/actions', { method: 'POST', body });
+    await control('PATCH', 'droplets/412000105', { status: 'active' });
+    const { droplet } = jsonOf<{ droplet: object }>(await ask(simulator, '/v2/droplets/412000105'));
+    expect(droplet).toMatchObject({ status: 'active', locked: false });
+  });
+
+  it('an action that hangs is ended, once', async () => {
+    simulator.faults.add({ fault: { kind: 'action_hangs' } });
+    const body = { type: 'power_off' };
+    const posted = await ask(simulator, '/v2/droplets/412000105/actions', { method: 'POST', body });
+    const { action } = jsonOf<{ action: { id: number } }>(posted);
+    const end = () => control('PATCH', `actions/${action.id}`, { status: 'completed' });
+    expect(await end()).toMatchObject({ status: 200, text: '{"status":"completed"}' });
+    const { droplet } = jsonOf<{ droplet: object }>(await ask(simulator, '/v2/droplets/412000105'));
+    expect(droplet).toMatchObject({ status: 'off', locked: false });
+    expect((await end()).status).toBe(409);
+  });
+
   it('the balance is set, and still adds up', async () => {
     await control('PUT', 'balance', {
       account_balance: '-10.00',

@@ -178,6 +178,55 @@ describe('faults in the answer', () => {
   });
 });
 
+describe('faults of one type of request', () => {
+  const actions = '/v2/droplets/412000105/actions';
+  const act = (type: string) => ask(simulator, actions, { method: 'POST', body: { type } });
+  const statusOf = async (path: string) =>
+    jsonOf<{ action: { status: string } }>(await ask(simulator, path)).action.status;
+  const bastion = async () =>
+    jsonOf<{ droplet: { status: string; locked: boolean } }>(await ask(simulator, '/v2/droplets/412000105'))
+      .droplet;
+
+  it('leave requests of other types, and those without one, as they are', async () => {
+    simulator.faults.add({ match: { type: 'power_off' }, fault: { kind: 'server_error' } });
+    expect((await ask(simulator, '/v2/droplets')).status).toBe(200);
+    expect((await act('disable_backups')).status).toBe(201);
+    expect((await act('power_off')).status).toBe(500);
+  });
+
+  it('refuse quotes what it is told, and does nothing', async () => {
+    simulator.faults.add({ match: { type: 'power_off' }, fault: { kind: 'refuse', message: 'Not today.' } });
+    const refused = await act('power_off');
+    expect(refused.status).toBe(422);
+    expect(jsonOf(refused)).toMatchObject({ id: 'unprocessable_entity', message: 'Not today.' });
+    expect(simulator.state.actions).toEqual([]);
+    simulator.faults.add({ fault: { kind: 'refuse', status: 409 } });
+    expect(jsonOf(await act('power_off'))).toMatchObject({ id: 'conflict' });
+  });
+
+  it('action_lies completes an action without effect', async () => {
+    simulator.faults.add({ fault: { kind: 'action_lies' } });
+    const { action } = jsonOf<{ action: { id: number } }>(await act('power_off'));
+    expect(await statusOf(`/v2/actions/${action.id}`)).toBe('completed');
+    expect(await bastion()).toMatchObject({ status: 'active', locked: false });
+  });
+
+  it('action_hangs never ends an action, or ends it late, and keeps the droplet locked till then', async () => {
+    simulator.faults.add({ fault: { kind: 'action_hangs' } });
+    const { action } = jsonOf<{ action: { id: number } }>(await act('power_off'));
+    expect(await statusOf(`/v2/actions/${action.id}`)).toBe('in-progress');
+    expect(await bastion()).toMatchObject({ status: 'active', locked: true });
+    const late = { match: { path: '^/v2/droplets$' }, fault: { kind: 'action_hangs', ms: 60_000 } } as const;
+    simulator.faults.add(late);
+    const body = { name: 'late', size: 's-1vcpu-1gb', region: 'syd1', image: 'ubuntu-24-04-x64' };
+    await ask(simulator, '/v2/droplets', { method: 'POST', body });
+    const creation = simulator.state.actions.at(-1);
+    expect(await statusOf(`/v2/actions/${creation?.id}`)).toBe('in-progress');
+    creation?.dueAt?.setTime(Date.now());
+    expect(await statusOf(`/v2/actions/${creation?.id}`)).toBe('completed');
+  });
+});
+
 describe('lists that are not whole', () => {
   it('shifting_pages with remove loses the entry at the page edge, once', async () => {
     const whole = await readAll<object>(simulator, history, 'billing_history', 100);

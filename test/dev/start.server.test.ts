@@ -32,7 +32,15 @@ const golden = z.object({
   discovery: z.object({ invoices: z.int() }),
   ingest: z.object({ lines: z.int(), total_usd: z.string(), matched: z.int() }),
   focus: z.array(z.json()),
-  pilot_margin: z.object({ total_cents: z.int() }),
+  pilot_margin: z.object({
+    total_cents: z.int(),
+    revenue_cents: z.int(),
+    cogs: z.string(),
+    margin: z.string(),
+    margin_pct: z.string(),
+    overall_cogs: z.string(),
+    overall_margin: z.string(),
+  }),
   rollup_studio_storage: z.object({
     subtotal: z.int(),
     tax: z.int(),
@@ -53,6 +61,8 @@ const secretsFile = z.object({
 });
 const invoiceList = z.object({ invoices: z.array(z.object({ invoice_uuid: z.string() })) });
 const runRecord = z.object({ pid: z.int(), startedAt: z.string() });
+
+const centsOf = (amount: string) => Number(amount.replace('.', ''));
 
 interface Run {
   readonly exitCode: number | null;
@@ -236,6 +246,24 @@ describe('npm start', () => {
           },
         },
       ]),
+      drift: { found: 1, price_monthly: '18.00', reverted: true },
+      margin: expect.objectContaining({
+        period: '2026-04-01',
+        tenants: [
+          {
+            tenant_id: 'dashboard-pilot',
+            revenue_cents: pilot_margin.revenue_cents,
+            cogs_cents: centsOf(pilot_margin.cogs),
+            margin_cents: centsOf(pilot_margin.margin),
+            margin_percent: pilot_margin.margin_pct,
+          },
+        ],
+        overall: expect.objectContaining({
+          cogs_cents: centsOf(pilot_margin.overall_cogs),
+          margin_cents: centsOf(pilot_margin.overall_margin),
+        }),
+        closes: true,
+      }),
       golden_invoice: expect.objectContaining({
         number: 'INV-000004',
         tenant_id: 'studio-pilot',

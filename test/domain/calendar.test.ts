@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { Temporal } from 'temporal-polyfill';
 import {
   addDays,
   dayOf,
@@ -52,6 +53,17 @@ describe('a calendar', () => {
     );
   });
 
+  it('reckons as Temporal does', () => {
+    fc.assert(
+      fc.property(day, day, fc.integer({ min: -1_000, max: 1_000 }), (from, until, days) => {
+        const date = Temporal.PlainDate.from(from);
+        expect(addDays(from, days)).toBe(date.add({ days }).toString());
+        expect(daysBetween(from, until)).toBe(date.until(until).days);
+        expect(daysOfPeriod(periodOf(from))).toBe(date.daysInMonth);
+      }),
+    );
+  });
+
   it.each([
     ['2026-04-01T00:00:00Z', '2026-04-01'],
     ['2026-03-31T23:59:59.999999Z', '2026-03-31'],
@@ -68,7 +80,7 @@ describe('a calendar', () => {
     expect(isAtOrBefore('2026-03-31T23:59:59Z', '2026-04-01T00:00:00Z')).toBe(true);
   });
 
-  it.each(['2026-02-29', '2026-13-01', '2026-4-1', 'today', ''])('refuses %j', (text) => {
+  it.each(['2026-02-29', '2026-02-30', '2026-13-01', '2026-4-1', 'today', ''])('refuses %j', (text) => {
     expect(() => addDays(text, 1)).toThrow(RangeError);
   });
 });

@@ -6,6 +6,7 @@ import {
   recordInventory,
   recordUnknownKind,
 } from '../../src/services/recordInventory.ts';
+import { recordRead } from '../../src/services/recordRead.ts';
 import { openWorld, resource, type World } from './world.ts';
 
 describe('recordInventory', () => {
@@ -201,5 +202,91 @@ describe('recordInventory', () => {
       .em()
       .execute(`select created_at = ? as kept from cloud_resources where provider = 'created'`, [createdAt]);
     expect(rows).toEqual([{ kept: true }]);
+  });
+
+  describe('beside reads of one resource', () => {
+    const read = (provider: string, at: string, externalId: string, found: ProviderResource | null) =>
+      recordRead(world.em(), {
+        provider,
+        kind: 'droplet',
+        externalId,
+        resource: found,
+        readAt: new Date(at),
+      });
+    const stored = (provider: string) =>
+      world
+        .em()
+        .execute(
+          `select external_id as id, size_slug as size, gone_at is not null as gone from cloud_resources where provider = ? order by 1`,
+          [provider],
+        );
+    const bigger = { ...web, sizeSlug: 's-4vcpu-8gb' };
+    const size = 's-1vcpu-1gb';
+
+    it('takes what was read as a listing does, and names the resource', async () => {
+      expect(await read('read', dayOne, '101', null)).toBeNull();
+      const id = await read('read', dayOne, '101', web);
+      expect(await read('read', dayOne, '101', web)).toBe(id);
+      expect(await read('read', dayTwo, '101', bigger)).toBe(id);
+      expect(await read('read', dayThree, '101', null)).toBe(id);
+      expect(await read('read', dayThree, '101', null)).toBe(id);
+      expect(await events('read')).toMatchObject([
+        { type: 'discovered' },
+        { type: 'changed', changes: { size_slug: { from: size, to: 's-4vcpu-8gb' } } },
+        { type: 'gone' },
+      ]);
+      expect(await names('read')).toEqual([{ name: 'web', from: null, to: null }]);
+    });
+
+    it('leaves the rest of the kind alone, and how fresh it is', async () => {
+      await record('alone', dayOne, [web, db]);
+      await read('alone', dayTwo, '101', null);
+      expect(await live('alone')).toEqual(['102']);
+      const listings = await world
+        .em()
+        .execute(
+          `select complete_at = ? as of_day_one from cloud_inventory_listings where provider = 'alone'`,
+          [new Date(dayOne)],
+        );
+      expect(listings).toEqual([{ of_day_one: true }]);
+    });
+
+    it('never undoes by a listing that began earlier what was read since: not a change, a birth or an end', async () => {
+      const born = resource({ externalId: '103', name: 'born' });
+      await record('later', dayOne, [web, db]);
+      await read('later', dayThree, '101', bigger);
+      await read('later', dayThree, '102', null);
+      await read('later', dayThree, '103', born);
+      const since = [
+        { id: '101', size: 's-4vcpu-8gb', gone: false },
+        { id: '102', size, gone: true },
+        { id: '103', size, gone: false },
+      ];
+      const seen = await events('later');
+      expect(await record('later', dayTwo, [web, db])).toEqual({
+        live: 2,
+        discovered: 0,
+        changed: 0,
+        gone: 0,
+      });
+      expect(await stored('later')).toEqual(since);
+      expect(await record('later', dayTwo, [])).toMatchObject({ gone: 0 });
+      expect(await stored('later')).toEqual(since);
+      expect(await events('later')).toEqual(seen);
+
+      await record('later', '2026-04-04T00:15:00+00:00', [web, db]);
+      expect(await stored('later')).toEqual([
+        { id: '101', size, gone: false },
+        { id: '102', size, gone: false },
+        { id: '103', size, gone: true },
+      ]);
+    });
+
+    it('never undoes by a read that began earlier what a listing saw since', async () => {
+      await record('earlier', dayTwo, [bigger]);
+      await read('earlier', dayOne, '101', web);
+      await read('earlier', dayOne, '101', null);
+      expect(await stored('earlier')).toEqual([{ id: '101', size: 's-4vcpu-8gb', gone: false }]);
+    });
   });
 });

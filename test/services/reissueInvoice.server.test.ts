@@ -99,14 +99,30 @@ describe('voidInvoice', () => {
     });
   });
 
-  it('leaves a receivable that the finance system has acknowledged', async () => {
-    const id = await writeIssued(world.em(), { tenantId });
-    await world.em().execute(`update receivables set state = 'acknowledged' where invoice_id = ?`, [id]);
-    await makeVoid(id);
-    expect(await world.em().execute(`select state from receivables where invoice_id = ?`, [id])).toEqual([
-      { state: 'acknowledged' },
-    ]);
-  });
+  it.each([
+    [
+      'acknowledged',
+      `state = 'acknowledged', external_id = 'AR-1', attempts = 1`,
+      [{ state: 'pending', version: 2 }],
+    ],
+    ['was told of without an answer', 'attempts = 1', [{ state: 'pending', version: 2 }]],
+    [
+      'acknowledged and refused a change of',
+      `state = 'failed', external_id = 'AR-1', attempts = 2`,
+      [{ state: 'pending', version: 2 }],
+    ],
+    ['refused', `state = 'failed', attempts = 1`, []],
+  ])(
+    'has the finance system told where it may know of the invoice: one that it %s',
+    async (_name, before, after) => {
+      const id = await writeIssued(world.em(), { tenantId: `${tenantId} ${before}` });
+      await world.em().execute(`update receivables set ${before} where invoice_id = ?`, [id]);
+      await makeVoid(id);
+      expect(
+        await world.em().execute(`select state, version from receivables where invoice_id = ?`, [id]),
+      ).toEqual(after);
+    },
+  );
 
   it('makes an invoice of nothing void, which was paid when it was issued', async () => {
     const id = await writeIssued(world.em(), { tenantId, planCents: 0 });

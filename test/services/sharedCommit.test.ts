@@ -10,13 +10,16 @@ interface Group {
 }
 
 /** A writer whose groups the test commits and fails by hand; a result is ten times its item. */
-function byHand(options: { largestGroup?: number; longestQueue?: number; goodGroup?: number } = {}) {
+function byHand(
+  options: { largestGroup?: number; longestQueue?: number; goodGroup?: number; mostAtOnce?: number } = {},
+) {
   const groups: Group[] = [];
   const moments: (() => void)[] = [];
   const commits = shareCommits<number, number>({
     largestGroup: options.largestGroup ?? 100,
     longestQueue: options.longestQueue ?? 1_000,
     goodGroup: options.goodGroup ?? 1,
+    mostAtOnce: options.mostAtOnce ?? 1,
     gather: () => new Promise((resolve) => moments.push(resolve)),
     write: (items) =>
       new Promise((resolve, reject) => {
@@ -125,6 +128,44 @@ describe('commits that are shared', () => {
     expect(written()).toEqual([[1], [2, 3], [4, 5, 6, 7], [8]]);
   });
 
+  it('write what is enough for a good group beside the one under way, and no more at once than is allowed', async () => {
+    const { groups, submit, written } = byHand({ goodGroup: 3, mostAtOnce: 2 });
+    const outcomes = [submit(1), submit(2, 3), submit(4), submit(5, 6, 7), submit(8)];
+    await turn();
+    expect(written()).toEqual([[1], [2, 3, 4]]);
+    groups[1]?.commit();
+    await turn();
+    expect(outcomes.map(({ state }) => state)).toEqual(['waiting', [20, 30], [40], 'waiting', 'waiting']);
+    expect(written()).toEqual([[1], [2, 3, 4], [5, 6, 7, 8]]);
+    groups[0]?.fail(new Error('the database went away'));
+    groups[2]?.commit();
+    await turn();
+    expect(outcomes.map(({ state }) => state)).toEqual([
+      'the database went away',
+      [20, 30],
+      [40],
+      [50, 60, 70],
+      [80],
+    ]);
+  });
+
+  it('write less than a good group only when nothing else is under way', async () => {
+    const { groups, submit, written } = byHand({ goodGroup: 3, mostAtOnce: 3 });
+    submit(1, 2, 3);
+    submit(4, 5, 6);
+    submit(7);
+    await turn();
+    groups[0]?.commit();
+    await turn();
+    expect(written()).toEqual([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    groups[1]?.commit();
+    await turn();
+    expect(written().at(-1)).toEqual([7]);
+  });
+
   it('refuse at once what the queue has no place for, and take it again when it has', async () => {
     const { groups, submit } = byHand({ longestQueue: 3 });
     submit(0);
@@ -141,14 +182,15 @@ describe('commits that are shared', () => {
     expect([outcomes[0]?.state, outcomes[1]?.state, later.state]).toEqual([[10, 20], [30], [50]]);
   });
 
-  it('lose nothing, answer each request with its own results and write in order, however requests and commits interleave', async () => {
+  it('lose nothing, answer each request with its own results and begin to write in order, however requests and commits interleave', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.scheduler(),
         fc.array(fc.array(fc.boolean(), { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 15 }),
         fc.integer({ min: 1, max: 8 }),
         fc.integer({ min: 1, max: 8 }),
-        async (scheduler, requests, largestGroup, goodGroup) => {
+        fc.integer({ min: 1, max: 4 }),
+        async (scheduler, requests, largestGroup, goodGroup, mostAtOnce) => {
           let next = 0;
           const numbered = requests.map((request) =>
             request.map((isPoison) => {
@@ -158,14 +200,20 @@ describe('commits that are shared', () => {
           );
           const written: number[] = [];
           const groups: (readonly number[])[] = [];
+          let underWay = 0;
+          let mostUnderWay = 0;
           const commits = shareCommits<number, number>({
             largestGroup,
             longestQueue: 1_000,
             goodGroup,
+            mostAtOnce,
             gather: () => scheduler.schedule(Promise.resolve(), 'moment'),
             write: async (items) => {
               groups.push(items);
+              underWay += 1;
+              mostUnderWay = Math.max(mostUnderWay, underWay);
               await scheduler.schedule(Promise.resolve(), 'commit');
+              underWay -= 1;
               if (items.some((item) => item < 0)) throw new Error('poison');
               written.push(...items);
               return items.map((item) => item * 10);
@@ -188,6 +236,7 @@ describe('commits that are shared', () => {
             for (const item of items) expect(written.includes(item)).toBe(!isPoisoned);
           }
           expect(groups.flat()).toEqual(submitted.flat());
+          expect(mostUnderWay).toBeLessThanOrEqual(mostAtOnce);
         },
       ),
     );

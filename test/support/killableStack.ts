@@ -25,6 +25,8 @@ export interface KillableStackOptions {
   readonly account?: Account;
   /** How long the provider takes for each answer; with 300, the default, the 137 invoices take some 15 seconds. */
   readonly delayMilliseconds?: number;
+  /** Further settings of the workers. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Stands between the worker and the simulator; @returns the address that the worker is given */
   readonly throughProxy?: (simulatorUrl: string) => Promise<string>;
 }
@@ -32,6 +34,8 @@ export interface KillableStackOptions {
 /** A whole stack of its own, of real processes with data on disk, of which each can be killed and started again. */
 export interface KillableStack {
   readonly simulator: Simulator;
+  /** The database as the service's own role reaches it. */
+  readonly databaseUrl: string;
   readonly worker: Killable;
   /** A second one, not started yet. */
   readonly otherWorker: Killable;
@@ -95,12 +99,14 @@ export async function startKillableStack(options: KillableStackOptions = {}): Pr
     TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`,
     DIGITALOCEAN_TOKEN: simulator.token,
     DIGITALOCEAN_API_URL: apiUrl,
+    ...options.settings,
   };
   const worker = killable(() => startWorker(path.join(folder, 'worker.log'), configuration));
   const otherWorker = killable(() => startWorker(path.join(folder, 'otherWorker.log'), configuration));
 
   const stack: KillableStack = {
     simulator,
+    databaseUrl: configuration.DATABASE_URL,
     worker,
     otherWorker,
     postgres,

@@ -11,8 +11,10 @@ import { TranslateFailures } from '../../src/activities/failures.ts';
 import { createActivities } from '../../src/activities/index.ts';
 import { KeepAlive } from '../../src/activities/keepAlive.ts';
 import type { FinanceClient } from '../../src/integrations/financeClient.ts';
+import type { WebhookClient } from '../../src/integrations/webhookClient.ts';
 import { startOrm } from '../../src/orm.ts';
 import type { Provider } from '../../src/providers/provider.ts';
+import type { RevertSettings } from '../../src/services/drift/approveRevert.ts';
 import { forSession, systemSession } from '../../src/session.ts';
 import { ensureNamespace } from '../../src/temporalSetup/namespace.ts';
 import { ensureSearchAttributes } from '../../src/temporalSetup/searchAttributes.ts';
@@ -32,6 +34,10 @@ export interface TestWorkerOptions {
   readonly focusFolder?: string;
   /** The finance system; none unless given. */
   readonly finance?: FinanceClient;
+  /** How webhooks are sent; to public addresses alone unless given. */
+  readonly webhooks?: WebhookClient;
+  /** Limits and time limit of reverts; those of production unless given. */
+  readonly driftReverts?: RevertSettings;
 }
 
 export interface TestWorker {
@@ -57,6 +63,8 @@ export async function startTestWorker(options: TestWorkerOptions): Promise<TestW
     providers: new Map(providers.map((provider) => [provider.name, provider])),
     focusFolder: options.focusFolder,
     finance: options.finance,
+    webhooks: options.webhooks,
+    driftReverts: options.driftReverts,
   });
   const native = await NativeConnection.connect({ address });
   const bundle = await workflowBundle();
@@ -71,6 +79,8 @@ export async function startTestWorker(options: TestWorkerOptions): Promise<TestW
         interceptors: {
           activity: [() => ({ inbound: new TranslateFailures() }), () => ({ inbound: new KeepAlive() })],
         },
+        // A cancel comes with the answer to a heartbeat.
+        maxHeartbeatThrottleInterval: '1 second',
         maxConcurrentActivityTaskExecutions: 10,
       }),
     ),

@@ -171,7 +171,7 @@ describe('the services of compose.yaml', () => {
     expect(awaited('temporal')).toEqual(['temporal-schema']);
     expect(awaited('temporal-setup')).toEqual(['temporal']);
     expect(awaited('migrate')).toEqual(['databases']);
-    for (const name of ['worker-sync', 'worker-sync-slow', 'worker-billing', 'api']) {
+    for (const name of ['worker-sync', 'worker-sync-slow', 'worker-billing', 'worker-provisioning', 'api']) {
       expect(awaited(name)).toEqual(['migrate', 'temporal-setup']);
     }
   });
@@ -199,7 +199,7 @@ describe('the services of compose.yaml', () => {
 
 describe('the settings that compose.yaml gives', () => {
   it('are a configuration that each program accepts, with the least it needs', () => {
-    for (const name of ['worker-sync', 'worker-sync-slow', 'worker-billing']) {
+    for (const name of ['worker-sync', 'worker-sync-slow', 'worker-billing', 'worker-provisioning']) {
       const config = readWorkerConfig(serviceNamed(name).environment);
       expect(config).toMatchObject({ TEMPORAL_NAMESPACE: 'arcadia', METRICS_HOST: '0.0.0.0' });
       expect(config.DATABASE_URL).toBe('postgres://arcadia_app:app4@postgresql:5432/arcadia');
@@ -242,7 +242,7 @@ describe('the settings that compose.yaml gives', () => {
   it('leave PostgreSQL enough connections for the server, the workers and the API', async () => {
     const settings = await serverSettings();
     const ofServer = 4 * (Number(settings['SQL_MAX_CONNS']) + Number(settings['SQL_VIS_MAX_CONNS']));
-    const ofWorkers = 3 * readWorkerConfig(serviceNamed('worker-billing').environment).DATABASE_POOL_SIZE;
+    const ofWorkers = 4 * readWorkerConfig(serviceNamed('worker-billing').environment).DATABASE_POOL_SIZE;
     const ofApi = readApiConfig(serviceNamed('api').environment).DATABASE_POOL_SIZE;
     const allowed = serviceNamed('postgresql').command?.at(-1)?.replace('max_connections=', '');
     expect(Number(allowed)).toBeGreaterThan(ofServer + ofWorkers + ofApi);

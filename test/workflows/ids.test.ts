@@ -17,14 +17,21 @@ describe('the names that operators see', () => {
     expect(workflowIds.measureSpaces()).toBe('measure-spaces');
     expect(workflowIds.measureBandwidth()).toBe('measure-bandwidth');
     expect(workflowIds.meterUsage()).toBe('meter-usage');
+    expect(workflowIds.sweepDrift()).toBe('sweep-drift');
     expect(workflowIds.discoverInvoices()).toBe('discover-invoices');
     expect(workflowIds.ingestFocusFile('0123456789abcdef0123')).toBe('ingest-focus-file:0123456789abcdef');
     expect(workflowIds.scanFocusFolder()).toBe('scan-focus-folder');
     expect(workflowIds.sweepLifecycle()).toBe('sweep-lifecycle');
     expect(workflowIds.pushReceivables()).toBe('push-receivables');
+    expect(workflowIds.evaluateAlerts()).toBe('evaluate-alerts');
+    expect(workflowIds.deliverWebhooks()).toBe('deliver-webhooks');
     expect(workflowIds.rollUpPeriod('2026-04-01')).toBe('roll-up:2026-04-01');
     expect(workflowIds.rollUpShard('2026-04-01', 3)).toBe('roll-up:2026-04-01:3');
+    expect(workflowIds.checkClosure('2026-04-01')).toBe('check-closure:2026-04-01');
     expect(workflowIds.issuePeriod('2026-04-01')).toBe('issue:2026-04-01');
+    expect(workflowIds.provisionDeployment('d-1')).toBe('provision:d-1');
+    expect(workflowIds.decommissionDeployment('d-1')).toBe('decommission:d-1');
+    expect(workflowIds.revertDrift('r-1')).toBe('revert-drift:r-1');
     expect(workflowIds.ingestInvoice('digitalocean', 'a-b')).toBe('ingest-invoice:digitalocean:a-b');
   });
 
@@ -34,14 +41,23 @@ describe('the names that operators see', () => {
       full: 'cloud-sync-full',
       slow: 'cloud-sync-slow',
     });
-    expect(allTaskQueues).toEqual([...Object.values(syncQueues), 'cloud-billing', 'metering']);
+    expect(allTaskQueues).toEqual([
+      ...Object.values(syncQueues),
+      'cloud-billing',
+      'metering',
+      'provisioning',
+    ]);
   });
 
   it('exports each workflow under the name that schedules and the API start', () => {
     expect(Object.keys(workflows).toSorted()).toEqual([
+      'checkClosure',
       'checkPeriod',
+      'decommissionDeployment',
+      'deliverWebhooks',
       'discoverInvoices',
       'estimateMonth',
+      'evaluateAlerts',
       'ingestFocusFile',
       'ingestInvoice',
       'issuePeriod',
@@ -50,11 +66,14 @@ describe('the names that operators see', () => {
       'measureBandwidth',
       'measureSpaces',
       'meterUsage',
+      'provisionDeployment',
       'pushReceivables',
+      'revertDrift',
       'rollUpPeriod',
       'rollUpShard',
       'scanFocusFolder',
       'snapshotBalance',
+      'sweepDrift',
       'sweepLifecycle',
       'syncInventory',
     ]);

@@ -3,9 +3,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { WorkflowFailedError } from '@temporalio/client';
 import { type FinanceSimulator, startFinance } from '../../dev/finance/finance.ts';
 import { createFinanceClient } from '../../src/integrations/financeClient.ts';
+import { creditInvoice } from '../../src/services/creditInvoice.ts';
+import { takeDueReceivables } from '../../src/services/dueReceivables.ts';
 import { issueInvoices } from '../../src/services/issueInvoices.ts';
 import { listReceivables } from '../../src/services/listReceivables.ts';
+import { recordPushedReceivables } from '../../src/services/recordPushedReceivables.ts';
 import { retryReceivable } from '../../src/services/retryReceivable.ts';
+import { voidInvoice } from '../../src/services/voidInvoice.ts';
 import { systemSession } from '../../src/session.ts';
 import { workflowIds } from '../../src/workflows/ids.ts';
 import type { PushReceivablesResult } from '../../src/workflows/messages.ts';
@@ -70,6 +74,11 @@ describe('pushReceivables', () => {
     const rows = await listReceivables(worker.em(), {}, { limit: 500 });
     return ids.map((id) => rows.find((row) => row.invoice_id === id)?.state);
   };
+
+  const change = () => ({ reason: 'a mistake', now: new Date(), actor: systemSession });
+  const makeVoid = (invoiceId: string) => voidInvoice(worker.em(), { invoiceId, ...change() });
+  const credit = (invoiceId: string) =>
+    creditInvoice(worker.em(), { invoiceId, amountCents: 100, ...change() });
 
   it('tells the finance system of every issued invoice, in batches, and keeps what it calls each', async () => {
     const tenants = Array.from({ length: 230 }, (_, index) => `tenant-${index}`);
@@ -146,11 +155,70 @@ describe('pushReceivables', () => {
   }, 60_000);
 
   it('does not tell of an invoice that was voided first', async () => {
-    const [id] = await issue('voided');
-    await worker
-      .em()
-      .execute(`update tenant_invoices set status = 'void', voided_at = now() where id = ?`, [id]);
+    const [id = ''] = await issue('voided');
+    await makeVoid(id);
     expect(await push()).toEqual({ acknowledged: 0, refused: 0, failed: 0 });
-    expect(finance.known.has(id ?? '')).toBe(false);
+    expect(finance.known.has(id)).toBe(false);
   });
+
+  it('tells anew of an invoice that is credited or voided after it was acknowledged, under the id that it has there', async () => {
+    const [credited = '', voided = ''] = await issue('credited-later', 'voided-later');
+    expect(await push()).toEqual({ acknowledged: 2, refused: 0, failed: 0 });
+    const ids = [credited, voided].map((id) => finance.known.get(id)?.id);
+    expect(finance.known.get(credited)?.document).toMatchObject({
+      credited_cents: 0,
+      status: 'issued',
+      version: 1,
+    });
+    await credit(credited);
+    await makeVoid(voided);
+    expect(await states([credited, voided])).toEqual(['pending', 'pending']);
+    expect(await push()).toEqual({ acknowledged: 2, refused: 0, failed: 0 });
+    expect(finance.known.get(credited)?.document).toMatchObject({
+      total_cents: 1100,
+      credited_cents: 110,
+      status: 'issued',
+      version: 2,
+    });
+    expect(finance.known.get(voided)?.document).toMatchObject({
+      total_cents: 1100,
+      status: 'void',
+      version: 2,
+    });
+    expect([credited, voided].map((id) => finance.known.get(id)?.id)).toEqual(ids);
+    expect(await states([credited, voided])).toEqual(['acknowledged', 'acknowledged']);
+    expect(await push()).toEqual({ acknowledged: 0, refused: 0, failed: 0 });
+  }, 60_000);
+
+  it('tells of a void one where an earlier answer was lost: the finance system may know of it', async () => {
+    const [id = ''] = await issue('lost-and-voided');
+    const [document] = await takeDueReceivables(worker.em(), { now: new Date(), limit: 1 });
+    expect(document).toMatchObject({ invoice_id: id, version: 1 });
+    await makeVoid(id);
+    expect(await push()).toEqual({ acknowledged: 1, refused: 0, failed: 0 });
+    expect(finance.known.get(id)?.document).toMatchObject({ status: 'void' });
+  }, 60_000);
+
+  it.each(['accepted', 'refused'])(
+    'tells anew of an invoice that was credited while an earlier version of it was %s',
+    async (answer) => {
+      const [id = ''] = await issue(`credited-while-${answer}`);
+      const [document] = await takeDueReceivables(worker.em(), { now: new Date(), limit: 1 });
+      expect(document).toMatchObject({ invoice_id: id, credited_cents: 0, version: 1 });
+      await credit(id);
+      const said = { invoiceId: id, version: 1 };
+      await recordPushedReceivables(worker.em(), {
+        answers: [
+          answer === 'accepted'
+            ? { ...said, isAccepted: true, externalId: 'AR-early' }
+            : { ...said, isAccepted: false, problem: 'not now' },
+        ],
+        now: new Date(),
+      });
+      expect(await states([id])).toEqual(['pending']);
+      expect(await push()).toEqual({ acknowledged: 1, refused: 0, failed: 0 });
+      expect(finance.known.get(id)?.document).toMatchObject({ credited_cents: 110, version: 2 });
+    },
+    60_000,
+  );
 });

@@ -35,7 +35,15 @@ const start = () =>
     args: [{}],
   });
 const sweep = async (): Promise<SweepLifecycleResult> => (await start()).result();
-const nothing = { restore: 0, suspended: 0, paused: 0, past_due: 0, end_trials: 0, roll_periods: 0 };
+const nothing = {
+  restore: 0,
+  suspended: 0,
+  paused: 0,
+  past_due: 0,
+  end_trials: 0,
+  roll_periods: 0,
+  decommission: 0,
+};
 
 describe('sweepLifecycle', () => {
   it('changes what is due in every way, says how much, and changes nothing the second time', async () => {
@@ -76,6 +84,7 @@ describe('sweepLifecycle', () => {
       past_due: 1,
       end_trials: 1,
       roll_periods: 10,
+      decommission: 0,
     });
     const { typedSearchAttributes } = await handle.describe();
     expect(typedSearchAttributes.get(searchAttributes.phase)).toBe('done');
@@ -114,6 +123,7 @@ describe('sweepLifecycle', () => {
     expect(row).toEqual({ events: 2500, audited: 2500 });
     const { events } = await handle.fetchHistory();
     const activities = (events ?? []).filter((event) => event.activityTaskScheduledEventAttributes != null);
-    expect(activities).toHaveLength(6 + 3);
+    // One a step and batch, and one for missed decommissions.
+    expect(activities).toHaveLength(6 + 3 + 1);
   });
 });

@@ -1,9 +1,9 @@
 import type { Router } from '@koa/router';
 import { findDroplet } from '../droplets.ts';
 import { listAnswer } from '../paging.ts';
-import type { RequestState, SimulatorState } from '../state.ts';
+import { found, type RequestState, type SimulatorState } from '../state.ts';
 
-/** The kinds that are only listed. Registries and functions namespaces come whole: no pages, no links, no total. */
+/** Kinds that are only read. Registries and functions namespaces come whole: no pages, no links, no total. */
 export function addPlatformRoutes(router: Router<RequestState>, { account }: SimulatorState): void {
   router.get('/v2/apps', (ctx) => {
     ctx.body = listAnswer(ctx, 'apps', account.apps);
@@ -23,10 +23,10 @@ export function addPlatformRoutes(router: Router<RequestState>, { account }: Sim
     }));
     ctx.body = listAnswer(ctx, 'reserved_ipv6s', addresses);
   });
-  router.get('/v2/firewalls', (ctx) => {
-    ctx.body = listAnswer(ctx, 'firewalls', account.firewalls);
-  });
   router.get('/v2/vpcs', (ctx) => {
     ctx.body = listAnswer(ctx, 'vpcs', account.vpcs);
+  });
+  router.get('/v2/vpcs/:id', (ctx) => {
+    ctx.body = { vpc: found(account.vpcs.find(({ id }) => id === ctx.params['id'])) };
   });
 }

@@ -20,15 +20,6 @@ interface ReadOnlyKind<Entry> {
 export function addResourceRoutes(router: Router<RequestState>, { account }: SimulatorState): void {
   const byId = (entry: { readonly id: string }) => [entry.id];
   addKind(router, {
-    path: '/v2/volumes',
-    listKey: 'volumes',
-    itemKey: 'volume',
-    entries: account.volumes,
-    idsOf: byId,
-    isListed: (volume, { name, region }) =>
-      (name === undefined || volume.name === name) && (region === undefined || volume.region.slug === region),
-  });
-  addKind(router, {
     path: '/v2/reserved_ips',
     listKey: 'reserved_ips',
     itemKey: 'reserved_ip',
@@ -41,13 +32,6 @@ export function addResourceRoutes(router: Router<RequestState>, { account }: Sim
       locked: false,
       project_id: projectId,
     }),
-  });
-  addKind(router, {
-    path: '/v2/load_balancers',
-    listKey: 'load_balancers',
-    itemKey: 'load_balancer',
-    entries: account.loadBalancers,
-    idsOf: byId,
   });
   addKind(router, {
     path: '/v2/snapshots',
@@ -64,13 +48,6 @@ export function addResourceRoutes(router: Router<RequestState>, { account }: Sim
     entries: account.images,
     idsOf: (image) => [String(image.id), image.slug],
     isListed: (image, query) => query['private'] !== 'true' || !image.public,
-  });
-  addKind(router, {
-    path: '/v2/domains',
-    listKey: 'domains',
-    itemKey: 'domain',
-    entries: account.domains,
-    idsOf: (domain) => [domain.name],
   });
   addKind(router, {
     path: '/v2/kubernetes/clusters',

@@ -1,5 +1,5 @@
 import type { Router } from '@koa/router';
-import type { Account, Tag } from '../account.ts';
+import type { Account, Droplet, Tag, Volume } from '../account.ts';
 import { addTag, findDroplet } from '../droplets.ts';
 import { listAnswer, providerHost } from '../paging.ts';
 import { unprocessable } from '../problem.ts';
@@ -10,7 +10,7 @@ interface TaggedResource {
   readonly resource_type?: unknown;
 }
 
-/** Tags, and putting them on droplets or taking them off; other kinds of resources are not tagged here. */
+/** Tags, and putting them on droplets and volumes or taking them off; other kinds of resources are not tagged here. */
 export function addTagRoutes(router: Router<RequestState>, { account }: SimulatorState): void {
   const tagOf = (name: string | undefined) => found(account.tags.find((tag) => tag.name === name));
 
@@ -35,36 +35,43 @@ export function addTagRoutes(router: Router<RequestState>, { account }: Simulato
 
   router.post('/v2/tags/:name/resources', (ctx) => {
     const tag = tagOf(ctx.params['name']);
-    for (const droplet of dropletsIn(account, ctx.request.body)) {
-      droplet.tags = [...new Set([...droplet.tags, tag.name])];
+    for (const resource of resourcesIn(account, ctx.request.body)) {
+      resource.tags = [...new Set([...resource.tags, tag.name])];
     }
     ctx.status = 204;
   });
 
   router.delete('/v2/tags/:name/resources', (ctx) => {
     const tag = tagOf(ctx.params['name']);
-    for (const droplet of dropletsIn(account, ctx.request.body)) {
-      droplet.tags = droplet.tags.filter((name) => name !== tag.name);
+    for (const resource of resourcesIn(account, ctx.request.body)) {
+      resource.tags = resource.tags.filter((name) => name !== tag.name);
     }
     ctx.status = 204;
   });
 }
 
-function dropletsIn(account: Account, body: unknown) {
+/** All of them or a problem, so that a request with one unknown resource changes nothing. */
+function resourcesIn(account: Account, body: unknown): (Droplet | Volume)[] {
   const { resources }: { resources?: unknown } = body ?? {};
   if (!Array.isArray(resources)) throw unprocessable('resources must be a list of resource ids and types.');
-  return resources.map((resource: TaggedResource) => {
-    if (resource.resource_type !== 'droplet') throw unprocessable('resource_type must be "droplet".');
-    return found(findDroplet(account, integerParameter(String(resource.resource_id))));
+  return resources.map(({ resource_id: id, resource_type: type }: TaggedResource) => {
+    if (type === 'droplet') return found(findDroplet(account, integerParameter(String(id))));
+    if (type === 'volume') return found(account.volumes.find((volume) => volume.id === id));
+    throw unprocessable('resource_type must be "droplet" or "volume".');
   });
 }
 
-function wireTag(account: Account, tag: Tag): object {
-  const droplets = account.droplets.filter((droplet) => droplet.tags.includes(tag.name));
-  const last = droplets.at(-1);
-  const use = {
-    count: droplets.length,
-    ...(last === undefined ? {} : { last_tagged_uri: `${providerHost}/v2/droplets/${last.id}` }),
-  };
-  return { name: tag.name, resources: { ...use, droplets: use } };
+function wireTag(account: Account, { name }: Tag): object {
+  const droplets = useOf(name, 'droplets', account.droplets);
+  const volumes = useOf(name, 'volumes', account.volumes);
+  const all = { ...volumes, ...droplets, count: droplets.count + volumes.count };
+  return { name, resources: { ...all, droplets, volumes } };
+}
+
+/** How many resources of a kind wear a tag, and the last of them. */
+function useOf(name: string, path: string, resources: readonly (Droplet | Volume)[]) {
+  const tagged = resources.filter((resource) => resource.tags.includes(name));
+  const last = tagged.at(-1);
+  const uri = last === undefined ? {} : { last_tagged_uri: `${providerHost}/v2/${path}/${last.id}` };
+  return { count: tagged.length, ...uri };
 }

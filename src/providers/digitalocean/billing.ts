@@ -8,9 +8,9 @@ import type {
   ProviderBalance,
   ProviderInvoiceItem,
 } from '../provider.ts';
-import { ProviderError } from '../providerErrors.ts';
 import { type DigitalOceanClient, readJson, readPage } from './client.ts';
 import { eachPage, listWhole } from './paging.ts';
+import { segment } from './pathSegments.ts';
 import * as wire from './wire.ts';
 
 /** DigitalOcean bills in US dollars only. */
@@ -126,7 +126,7 @@ export async function readInvoiceSummary(
   signal?: AbortSignal,
 ): Promise<InvoiceSummary> {
   const call = json.GET('/v2/customers/my/invoices/{invoice_uuid}/summary', {
-    params: { path: { invoice_uuid: pathSegment(invoiceUuid) } },
+    params: { path: { invoice_uuid: segment('id', 'an invoice id', invoiceUuid) } },
     parseAs: 'stream',
     ...aborting(signal),
   });
@@ -145,7 +145,7 @@ export async function* readInvoiceItems(
   invoiceUuid: string,
   signal?: AbortSignal,
 ): AsyncGenerator<ProviderInvoiceItem[]> {
-  const path = { invoice_uuid: pathSegment(invoiceUuid) };
+  const path = { invoice_uuid: segment('id', 'an invoice id', invoiceUuid) };
   const what = `the items of invoice ${invoiceUuid}`;
   const pages = eachPage({
     what,
@@ -183,18 +183,4 @@ export async function* readInvoiceItems(
 /** An optional signal as an option that is absent rather than undefined. */
 export function aborting(signal: AbortSignal | undefined): { signal?: AbortSignal } {
   return signal === undefined ? {} : { signal };
-}
-
-/**
- * An id that may stand in a path. Dots or slashes in one would lead to another path.
- * @throws ProviderError `provider_rejected`
- */
-export function pathSegment(id: string): string {
-  if (!/^[A-Za-z0-9-]{1,64}$/.test(id)) {
-    throw new ProviderError(
-      'provider_rejected',
-      'an id of DigitalOcean holds 1 to 64 letters, digits and hyphens only',
-    );
-  }
-  return id;
 }

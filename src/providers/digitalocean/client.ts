@@ -71,6 +71,12 @@ export async function readJson<T>(what: string, call: Answer, schema: z.ZodType<
   return checked(what, await readBody(what, call), schema);
 }
 
+/** Waits for a call of which only the success matters; a body, where there is one, is let go unread. */
+export async function whenDone(call: Answer): Promise<void> {
+  const { data } = await call;
+  if (data instanceof ReadableStream) await data.cancel();
+}
+
 const envelope = z.object({
   // Only whether there is a next page is read. Its address is never followed: it names a host of the provider's choice.
   links: z.object({ pages: z.object({ next: z.string().nullish() }).nullish() }).nullish(),

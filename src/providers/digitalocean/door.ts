@@ -42,6 +42,8 @@ export function createDoor(options: DoorOptions): (request: Request) => Promise<
         signal: AbortSignal.any([request.signal, deadline.signal]),
       });
       if (!answer.ok) throw await refusal(exchange, answer);
+      // Nothing is left to wait for.
+      if (answer.body === null) deadline.end();
       const body = answer.body === null ? null : guard(exchange, answer.body);
       return new Response(body, { status: answer.status, headers: answer.headers });
     } catch (failure) {

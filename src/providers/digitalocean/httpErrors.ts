@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { ProviderError } from '../providerErrors.ts';
 
+/**
+ * How a droplet says that another action runs: "Droplet already has a pending event." It is a 422 like any refusal, and passes by
+ * itself; its words alone tell it apart (hashicorp/packer#1814).
+ */
+const pendingEvent = /\bpending event\b/i;
+
 /** A provider that asks for more than an hour's wait isn't believed: its longest window is an hour. */
 const longestRetryAfterSeconds = 3600;
 
@@ -48,6 +54,10 @@ export function errorOfAnswer(answer: FailedAnswer): ProviderError {
   }
   if (status === 404) {
     return new ProviderError('provider_not_found', `the provider has no ${what}${said}`, { context });
+  }
+  if (status === 422 && message !== undefined && pendingEvent.test(message)) {
+    const sentence = `the provider is still busy with another event of the resource (${what})${said}`;
+    return new ProviderError('provider_busy', sentence, { retryable: true, retryAfterSeconds, context });
   }
   const reason = status >= 300 && status < 400 ? ': redirects are never followed' : said;
   return new ProviderError(

@@ -1,11 +1,11 @@
 import type { ResourceKind } from '../../domain/resourceKind.ts';
 import type { ProviderProject, ProviderResource } from '../provider.ts';
-import { pathSegment } from './billing.ts';
 import type { DigitalOceanClient } from './client.ts';
 import * as wire from './inventoryWire.ts';
 import { type Lister, list, streaming } from './listing.ts';
 import * as mapping from './mapping.ts';
 import { networkListers } from './networkKinds.ts';
+import { segment } from './pathSegments.ts';
 import { platformListers } from './platformKinds.ts';
 
 /** The kinds that the API lists; buckets are listed over S3 (spaces.ts). */
@@ -147,7 +147,7 @@ export async function listProjects(
   });
   const found: ProviderProject[] = [];
   for (const project of projects) {
-    const path = { project_id: pathSegment(project.id) };
+    const path = { project_id: segment('id', 'a project id', project.id) };
     const resources = await list({
       what: `the resources of project ${project.id}`,
       key: 'resources',

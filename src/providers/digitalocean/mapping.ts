@@ -40,6 +40,7 @@ export function toDroplet(droplet: Wire<typeof wire.droplet>): ProviderResource 
       image_name: droplet.image.name ?? null,
       vpc_uuid: droplet.vpc_uuid,
       features: droplet.features,
+      backups_enabled: droplet.features.includes('backups'),
       volume_ids: droplet.volume_ids,
       snapshot_ids: droplet.snapshot_ids.map(String),
       backup_ids: droplet.backup_ids.map(String),

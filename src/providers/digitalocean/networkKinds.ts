@@ -29,7 +29,7 @@ const firewallSide = z.object({
 } satisfies Fields<FirewallSide>);
 const firewallRule = { protocol: z.string(), ports: text };
 
-const firewall = z.object({
+export const firewall = z.object({
   id: z.string().min(1),
   name: z.string(),
   status: text,
@@ -40,7 +40,7 @@ const firewall = z.object({
   outbound_rules: z.array(z.object({ ...firewallRule, destinations: firewallSide })).nullish(),
 } satisfies Fields<Schemas['firewall']>);
 
-const vpc = z.object({
+export const vpc = z.object({
   id: z.string().min(1),
   name: z.string(),
   description: text,
@@ -99,7 +99,7 @@ function toReservedIpv6(address: z.output<typeof reservedIpv6>): ProviderResourc
   };
 }
 
-function toFirewall(found: z.output<typeof firewall>): ProviderResource {
+export function toFirewall(found: z.output<typeof firewall>): ProviderResource {
   return {
     ...unstated,
     kind: 'firewall',
@@ -126,7 +126,7 @@ function toSide(side: z.output<typeof firewallSide>): JsonValue {
   return { ...side, droplet_ids: side.droplet_ids.map(String) };
 }
 
-function toVpc(found: z.output<typeof vpc>): ProviderResource {
+export function toVpc(found: z.output<typeof vpc>): ProviderResource {
   return {
     ...unstated,
     kind: 'vpc',

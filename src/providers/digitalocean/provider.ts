@@ -1,8 +1,8 @@
+import type { ResourceKind } from '../../domain/resourceKind.ts';
 import type { Provider } from '../provider.ts';
 import { readOutboundBandwidth } from './bandwidth.ts';
 import {
   aborting,
-  pathSegment,
   readBalance,
   readBillingHistory,
   readInvoiceItems,
@@ -12,7 +12,10 @@ import {
 import { createDigitalOceanClient, type DigitalOceanClientOptions } from './client.ts';
 import { listProjects, listResources } from './inventory.ts';
 import { readInvoiceCsv } from './invoiceCsv.ts';
+import { listPrice } from './listPrices.ts';
 import { readMonthToDate } from './monthToDate.ts';
+import { operationsOf } from './operations.ts';
+import { segment } from './pathSegments.ts';
 import { bucketsWithoutKey, openSpaces, type SpacesOptions } from './spaces.ts';
 
 export interface DigitalOceanOptions extends Omit<DigitalOceanClientOptions, 'maxDocumentBytes'> {
@@ -34,6 +37,8 @@ export function createDigitalOceanProvider(options: DigitalOceanOptions): Provid
   });
   const opened = spaces === undefined ? undefined : openSpaces(spaces, { timeoutMs, allowLoopback });
   const listBuckets = opened?.listBuckets ?? bucketsWithoutKey;
+  const listKind = (kind: ResourceKind, signal?: AbortSignal) =>
+    kind === 'spaces_bucket' ? listBuckets(signal) : listResources(client, kind, signal);
 
   return {
     name: 'digitalocean',
@@ -44,7 +49,7 @@ export function createDigitalOceanProvider(options: DigitalOceanOptions): Provid
     invoiceItems: (invoiceUuid, signal) => readInvoiceItems(client, invoiceUuid, signal),
     async *invoiceLines(invoiceUuid, signal) {
       const { response } = await client.documents.GET('/v2/customers/my/invoices/{invoice_uuid}/csv', {
-        params: { path: { invoice_uuid: pathSegment(invoiceUuid) } },
+        params: { path: { invoice_uuid: segment('id', 'an invoice id', invoiceUuid) } },
         headers: { accept: 'text/csv' },
         parseAs: 'stream',
         ...aborting(signal),
@@ -52,11 +57,12 @@ export function createDigitalOceanProvider(options: DigitalOceanOptions): Provid
       yield* readInvoiceCsv(response.body ?? [], { contentType: response.headers.get('content-type') });
     },
     projects: (signal) => listProjects(client, signal),
-    resources: (kind, signal) =>
-      kind === 'spaces_bucket' ? listBuckets(signal) : listResources(client, kind, signal),
+    resources: listKind,
     monthToDate: (signal) => readMonthToDate(client, signal),
     outboundBandwidth: (externalId, range, signal) =>
       readOutboundBandwidth(client, externalId, range, signal),
+    listPrice,
+    operations: operationsOf(client, listKind),
     ...(opened === undefined ? {} : { bucketUsage: opened.bucketUsage }),
   };
 }

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/v2/actions/{action_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve an Existing Action
+         * @description To retrieve a specific action object, send a GET request to `/v2/actions/$ACTION_ID`.
+         */
+        get: operations["actions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/apps": {
         parameters: {
             query?: never;
@@ -170,6 +190,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/databases/{database_cluster_uuid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve an Existing Database Cluster
+         * @description To show information about an existing database cluster, send a GET request to `/v2/databases/$DATABASE_ID`.
+         *
+         *     The response will be a JSON object with a database key. This will be set to an object containing the standard database cluster attributes.
+         *
+         *     The embedded `connection` and `private_connection` objects will contain the information needed to access the database cluster. For multi-node clusters, the `standby_connection` and `standby_private_connection` objects contain the information needed to connect to the cluster's standby node(s).
+         *
+         *     The embedded maintenance_window object will contain information about any scheduled maintenance for the database cluster.
+         */
+        get: operations["databases_get_cluster"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/domains": {
         parameters: {
             query?: never;
@@ -185,6 +231,82 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/domains/{domain_name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve an Existing Domain
+         * @description To get details about a specific domain, send a GET request to `/v2/domains/$DOMAIN_NAME`.
+         */
+        get: operations["domains_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/domains/{domain_name}/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List All Domain Records
+         * @description To get a listing of all records configured for a domain, send a GET request to `/v2/domains/$DOMAIN_NAME/records`.
+         *     The list of records returned can be filtered by using the `name` and `type` query parameters. For example, to only include A records for a domain, send a GET request to `/v2/domains/$DOMAIN_NAME/records?type=A`. `name` must be a fully qualified record name. For example, to only include records matching `sub.example.com`, send a GET request to `/v2/domains/$DOMAIN_NAME/records?name=sub.example.com`. Both name and type may be used together.
+         */
+        get: operations["domains_list_records"];
+        put?: never;
+        /**
+         * Create a New Domain Record
+         * @description To create a new record to a domain, send a POST request to
+         *     `/v2/domains/$DOMAIN_NAME/records`.
+         *
+         *     The request must include all of the required fields for the domain record type
+         *     being added.
+         *
+         *     See the [attribute table](#tag/Domain-Records) for details regarding record
+         *     types and their respective required attributes.
+         */
+        post: operations["domains_create_record"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/domains/{domain_name}/records/{domain_record_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a Domain Record
+         * @description To delete a record for a domain, send a DELETE request to
+         *     `/v2/domains/$DOMAIN_NAME/records/$DOMAIN_RECORD_ID`.
+         *
+         *     The record will be deleted and the response status will be a 204. This
+         *     indicates a successful request with no body returned.
+         */
+        delete: operations["domains_delete_record"];
         options?: never;
         head?: never;
         patch?: never;
@@ -219,7 +341,113 @@ export interface paths {
          */
         get: operations["droplets_list"];
         put?: never;
+        /**
+         * Create a New Droplet
+         * @description To create a new Droplet, send a POST request to `/v2/droplets` setting the
+         *     required attributes.
+         *
+         *     A Droplet will be created using the provided information. The response body
+         *     will contain a JSON object with a key called `droplet`. The value will be an
+         *     object containing the standard attributes for your new Droplet. The response
+         *     code, 202 Accepted, does not indicate the success or failure of the operation,
+         *     just that the request has been accepted for processing. The `actions` returned
+         *     as part of the response's `links` object can be used to check the status
+         *     of the Droplet create event.
+         *
+         *     ### Create Multiple Droplets
+         *
+         *     Creating multiple Droplets is very similar to creating a single Droplet.
+         *     Instead of sending `name` as a string, send `names` as an array of strings. A
+         *     Droplet will be created for each name you send using the associated
+         *     information. Up to ten Droplets may be created this way at a time.
+         *
+         *     Rather than returning a single Droplet, the response body will contain a JSON
+         *     array with a key called `droplets`. This will be set to an array of JSON
+         *     objects, each of which will contain the standard Droplet attributes. The
+         *     response code, 202 Accepted, does not indicate the success or failure of any
+         *     operation, just that the request has been accepted for processing. The array
+         *     of `actions` returned as part of the response's `links` object can be used to
+         *     check the status of each individual Droplet create event.
+         */
+        post: operations["droplets_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/droplets/{droplet_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve an Existing Droplet
+         * @description To show information about an individual Droplet, send a GET request to
+         *     `/v2/droplets/$DROPLET_ID`.
+         */
+        get: operations["droplets_get"];
+        put?: never;
         post?: never;
+        /**
+         * Delete an Existing Droplet
+         * @description To delete a Droplet, send a DELETE request to `/v2/droplets/$DROPLET_ID`.
+         *
+         *     A successful request will receive a 204 status code with no body in response.
+         *     This indicates that the request was processed successfully.
+         */
+        delete: operations["droplets_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/droplets/{droplet_id}/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Actions for a Droplet
+         * @description To retrieve a list of all actions that have been executed for a Droplet, send
+         *     a GET request to `/v2/droplets/$DROPLET_ID/actions`.
+         *
+         *     The results will be returned as a JSON object with an `actions` key. This will
+         *     be set to an array filled with `action` objects containing the standard
+         *     `action` attributes.
+         */
+        get: operations["dropletActions_list"];
+        put?: never;
+        /**
+         * Initiate a Droplet Action
+         * @description To initiate an action on a Droplet send a POST request to
+         *     `/v2/droplets/$DROPLET_ID/actions`. In the JSON body to the request,
+         *     set the `type` attribute to one of the supported action types:
+         *
+         *     | Action                                   | Details | Required Permissions |
+         *     | ---------------------------------------- | ----------- | ----------- |
+         *     | <nobr>`enable_backups`</nobr>            | Enables backups for a Droplet | <nobr>`droplet:update`</nobr> |
+         *     | <nobr>`disable_backups`</nobr>           | Disables backups for a Droplet | <nobr>`droplet:update`</nobr> |
+         *     | <nobr>`change_backup_policy`</nobr>      | Update the backup policy for a Droplet | <nobr>`droplet:update`</nobr> |
+         *     | <nobr>`reboot`</nobr>                    | Reboots a Droplet. A `reboot` action is an attempt to reboot the Droplet in a graceful way, similar to using the `reboot` command from the console. | <nobr>`droplet:update`</nobr> |
+         *     | <nobr>`power_cycle`</nobr>               | Power cycles a Droplet. A `powercycle` action is similar to pushing the reset button on a physical machine, it's similar to booting from scratch. | <nobr>`droplet:update`</nobr> |
+         *     | <nobr>`shutdown`</nobr>                  | Shuts down a Droplet. A shutdown action is an attempt to shutdown the Droplet in a graceful way, similar to using the `shutdown` command from the console. Since a `shutdown` command can fail, this action guarantees that the command is issued, not that it succeeds. The preferred way to turn off a Droplet is to attempt a shutdown, with a reasonable timeout, followed by a `power_off` action to ensure the Droplet is off. | <nobr>`droplet:update`</nobr> |
+         *     | <nobr>`power_off`</nobr>                 | Powers off a Droplet. A `power_off` event is a hard shutdown and should only be used if the `shutdown` action is not successful. It is similar to cutting the power on a server and could lead to complications. | <nobr>`droplet:update`</nobr> |
+         *     | <nobr>`power_on`</nobr>                  | Powers on a Droplet. | <nobr>`droplet:update`</nobr> |
+         *     | <nobr>`restore`</nobr>                   | Restore a Droplet using a backup image. The image ID that is passed in must be a backup of the current Droplet instance. The operation will leave any embedded SSH keys intact. | <nobr>`droplet:update`</nobr><br><nobr>`droplet:admin`</nobr> |
+         *     | <nobr>`password_reset`</nobr>            | Resets the root password for a Droplet. A new password will be provided via email. It must be changed after first use. | <nobr>`droplet:update`</nobr><br><nobr>`droplet:admin`</nobr> |
+         *     | <nobr>`resize`</nobr>                    | Resizes a Droplet. Set the `size` attribute to a size slug. If a permanent resize with disk changes included is desired, set the `disk` attribute to `true`. | <nobr>`droplet:update`</nobr><br><nobr>`droplet:create`</nobr> |
+         *     | <nobr>`rebuild`</nobr>                   | Rebuilds a Droplet from a new base image. Set the `image` attribute to an image ID or slug. | <nobr>`droplet:update`</nobr><br><nobr>`droplet:admin`</nobr> |
+         *     | <nobr>`rename`</nobr>                    | Renames a Droplet. | <nobr>`droplet:update`</nobr> |
+         *     | <nobr>`change_kernel`</nobr>             | Changes a Droplet's kernel. Only applies to Droplets with externally managed kernels. All Droplets created after March 2017 use internal kernels by default. | <nobr>`droplet:update`</nobr> |
+         *     | <nobr>`enable_ipv6`</nobr>               | Enables IPv6 for a Droplet. Once enabled for a Droplet, IPv6 can not be disabled. When enabling IPv6 on an existing Droplet, [additional OS-level configuration](https://docs.digitalocean.com/products/networking/ipv6/how-to/enable/#on-existing-droplets) is required. | <nobr>`droplet:update`</nobr> |
+         *     | <nobr>`snapshot`</nobr>                  | Takes a snapshot of a Droplet. | <nobr>`droplet:update`</nobr><br><nobr>`image:create`</nobr> |
+         */
+        post: operations["dropletActions_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -241,6 +469,62 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/firewalls/{firewall_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve an Existing Firewall
+         * @description To show information about an existing firewall, send a GET request to `/v2/firewalls/$FIREWALL_ID`.
+         */
+        get: operations["firewalls_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/firewalls/{firewall_id}/droplets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Droplets to a Firewall
+         * @description To assign a Droplet to a firewall, send a POST request to
+         *     `/v2/firewalls/$FIREWALL_ID/droplets`. In the body of the request, there
+         *     should be a `droplet_ids` attribute containing a list of Droplet IDs.
+         *
+         *     No response body will be sent back, but the response code will indicate
+         *     success. Specifically, the response code will be a 204, which means that the
+         *     action was successful with no returned body data.
+         */
+        post: operations["firewalls_assign_droplets"];
+        /**
+         * Remove Droplets from a Firewall
+         * @description To remove a Droplet from a firewall, send a DELETE request to
+         *     `/v2/firewalls/$FIREWALL_ID/droplets`. In the body of the request, there should
+         *     be a `droplet_ids` attribute containing a list of Droplet IDs.
+         *
+         *     No response body will be sent back, but the response code will indicate
+         *     success. Specifically, the response code will be a 204, which means that the
+         *     action was successful with no returned body data.
+         */
+        delete: operations["firewalls_delete_droplets"];
         options?: never;
         head?: never;
         patch?: never;
@@ -330,6 +614,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/kubernetes/clusters/{cluster_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve an Existing Kubernetes Cluster
+         * @description To show information about an existing Kubernetes cluster, send a GET request
+         *     to `/v2/kubernetes/clusters/$K8S_CLUSTER_ID`.
+         */
+        get: operations["kubernetes_get_cluster"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/load_balancers": {
         parameters: {
             query?: never;
@@ -344,8 +649,53 @@ export interface paths {
          */
         get: operations["loadBalancers_list"];
         put?: never;
-        post?: never;
+        /**
+         * Create a New Load Balancer
+         * @description To create a new load balancer instance, send a POST request to
+         *     `/v2/load_balancers`.
+         *
+         *     You can specify the Droplets that will sit behind the load balancer using one
+         *     of two methods:
+         *
+         *     * Set `droplet_ids` to a list of specific Droplet IDs.
+         *     * Set `tag` to the name of a tag. All Droplets with this tag applied will be
+         *       assigned to the load balancer. Additional Droplets will be automatically
+         *       assigned as they are tagged.
+         *
+         *     These methods are mutually exclusive.
+         */
+        post: operations["loadBalancers_create"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/load_balancers/{lb_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve an Existing Load Balancer
+         * @description To show information about a load balancer instance, send a GET request to
+         *     `/v2/load_balancers/$LOAD_BALANCER_ID`.
+         */
+        get: operations["loadBalancers_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a Load Balancer
+         * @description To delete a load balancer instance, disassociating any Droplets assigned to it
+         *     and removing it from your account, send a DELETE request to
+         *     `/v2/load_balancers/$LOAD_BALANCER_ID`.
+         *
+         *     A successful request will receive a 204 status code with no body in response.
+         *     This indicates that the request was processed successfully.
+         */
+        delete: operations["loadBalancers_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -454,6 +804,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/reserved_ips/{reserved_ip}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve an Existing Reserved IP
+         * @description To show information about a reserved IP, send a GET request to `/v2/reserved_ips/$RESERVED_IP_ADDR`.
+         */
+        get: operations["reservedIPs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/reserved_ipv6": {
         parameters: {
             query?: never;
@@ -466,6 +836,27 @@ export interface paths {
          * @description To list all of the reserved IPv6s available on your account, send a GET request to `/v2/reserved_ipv6`.
          */
         get: operations["reservedIPv6_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/sizes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List All Droplet Sizes
+         * @description To list all of available Droplet sizes, send a GET request to `/v2/sizes`.
+         *     The response will be a JSON object with a key called `sizes`. The value of this will be an array of `size` objects each of which contain the standard size attributes.
+         */
+        get: operations["sizes_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -513,6 +904,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/snapshots/{snapshot_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve an Existing Snapshot
+         * @description To retrieve information about a snapshot, send a GET request to
+         *     `/v2/snapshots/$SNAPSHOT_ID`.
+         *
+         *     The response will be a JSON object with a key called `snapshot`. The value of
+         *     this will be an snapshot object containing the standard snapshot attributes.
+         */
+        get: operations["snapshots_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create a New Tag
+         * @description To create a tag you can send a POST request to `/v2/tags` with a `name` attribute.
+         */
+        post: operations["tags_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/tags/{tag_id}/resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tag a Resource
+         * @description Resources can be tagged by sending a POST request to
+         *     `/v2/tags/$TAG_NAME/resources` with an array of json objects containing
+         *     `resource_id` and `resource_type` attributes.
+         *
+         *     Currently only tagging of Droplets, Databases, Images, Volumes, and Volume
+         *     Snapshots is supported. `resource_type` is expected to be the string `droplet`,
+         *     `database`, `image`, `volume` or `volume_snapshot`. `resource_id` is expected
+         *     to be the ID of the resource as a string.
+         *
+         *     In order to tag a resource, you must have both `tag:create` and `<resource type>:update` scopes. For example,
+         *     to tag a Droplet, you must have `tag:create` and `droplet:update`.
+         */
+        post: operations["tags_assign_resources"];
+        /**
+         * Untag a Resource
+         * @description Resources can be untagged by sending a DELETE request to
+         *     `/v2/tags/$TAG_NAME/resources` with an array of json objects containing
+         *     `resource_id` and `resource_type` attributes.
+         *
+         *     Currently only untagging of Droplets, Databases, Images, Volumes, and Volume
+         *     Snapshots is supported. `resource_type` is expected to be the string `droplet`,
+         *     `database`, `image`, `volume` or `volume_snapshot`. `resource_id` is expected
+         *     to be the ID of the resource as a string.
+         *
+         *     In order to untag a resource, you must have both `tag:delete` and `<resource type>:update` scopes. For example,
+         *     to untag a Droplet, you must have `tag:delete` and `droplet:update`.
+         */
+        delete: operations["tags_unassign_resources"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/volumes": {
         parameters: {
             query?: never;
@@ -534,7 +1013,95 @@ export interface paths {
          */
         get: operations["volumes_list"];
         put?: never;
+        /**
+         * Create a New Block Storage Volume
+         * @description To create a new volume, send a POST request to `/v2/volumes`. Optionally, a `filesystem_type` attribute may be provided in order to automatically format the volume's filesystem. Pre-formatted volumes are automatically mounted when attached to Ubuntu, Debian, Fedora, Fedora Atomic, and CentOS Droplets created on or after April 26, 2018. Attaching pre-formatted volumes to Droplets without support for auto-mounting is not recommended.
+         */
+        post: operations["volumes_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/volumes/{volume_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve an Existing Block Storage Volume
+         * @description To show information about a block storage volume, send a GET request to `/v2/volumes/$VOLUME_ID`.
+         */
+        get: operations["volumes_get"];
+        put?: never;
         post?: never;
+        /**
+         * Delete a Block Storage Volume
+         * @description To delete a block storage volume, destroying all data and removing it from your account, send a DELETE request to `/v2/volumes/$VOLUME_ID`.
+         *     No response body will be sent back, but the response code will indicate success. Specifically, the response code will be a 204, which means that the action was successful with no returned body data.
+         */
+        delete: operations["volumes_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/volumes/{volume_id}/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List All Actions for a Volume
+         * @description To retrieve all actions that have been executed on a volume, send a GET request to `/v2/volumes/$VOLUME_ID/actions`.
+         */
+        get: operations["volumeActions_list"];
+        put?: never;
+        /**
+         * Initiate A Block Storage Action By Volume Id
+         * @description To initiate an action on a block storage volume by Id, send a POST request to
+         *     `~/v2/volumes/$VOLUME_ID/actions`. The body should contain the appropriate
+         *     attributes for the respective action.
+         *
+         *     ## Attach a Block Storage Volume to a Droplet
+         *
+         *     | Attribute  | Details                                                             |
+         *     | ---------- | ------------------------------------------------------------------- |
+         *     | type       | This must be `attach`                                               |
+         *     | droplet_id | Set to the Droplet's ID                                             |
+         *     | region     | Set to the slug representing the region where the volume is located |
+         *
+         *     Each volume may only be attached to a single Droplet. However, up to fifteen
+         *     volumes may be attached to a Droplet at a time. Pre-formatted volumes will be
+         *     automatically mounted to Ubuntu, Debian, Fedora, Fedora Atomic, and CentOS
+         *     Droplets created on or after April 26, 2018 when attached. On older Droplets,
+         *     [additional configuration](https://docs.digitalocean.com/products/volumes/how-to/mount/)
+         *     is required.
+         *
+         *     ## Remove a Block Storage Volume from a Droplet
+         *
+         *     | Attribute  | Details                                                             |
+         *     | ---------- | ------------------------------------------------------------------- |
+         *     | type       | This must be `detach`                                               |
+         *     | droplet_id | Set to the Droplet's ID                                             |
+         *     | region     | Set to the slug representing the region where the volume is located |
+         *
+         *     ## Resize a Volume
+         *
+         *     | Attribute      | Details                                                             |
+         *     | -------------- | ------------------------------------------------------------------- |
+         *     | type           | This must be `resize`                                               |
+         *     | size_gigabytes | The new size of the block storage volume in GiB (1024^3)            |
+         *     | region         | Set to the slug representing the region where the volume is located |
+         *
+         *     Volumes may only be resized upwards. The maximum size for a volume is 16TiB.
+         */
+        post: operations["volumeActions_post_byId"];
         delete?: never;
         options?: never;
         head?: never;
@@ -553,6 +1120,26 @@ export interface paths {
          * @description To list all of the VPCs on your account, send a GET request to `/v2/vpcs`.
          */
         get: operations["vpcs_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/vpcs/{vpc_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve an Existing VPC
+         * @description To show information about an existing VPC, send a GET request to `/v2/vpcs/$VPC_ID`.
+         */
+        get: operations["vpcs_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -581,6 +1168,58 @@ export interface components {
              * @example 4d9d8375-3c56-4925-a3e7-eb137fed17e9
              */
             request_id?: string;
+        };
+        vpc: components["schemas"]["vpc_updatable"] & components["schemas"]["vpc_create"] & components["schemas"]["vpc_default"] & components["schemas"]["vpc_base"];
+        vpc_base: {
+            /**
+             * Format: uuid
+             * @description A unique ID that can be used to identify and reference the VPC.
+             * @example 5a4981aa-9653-4bd1-bef5-d6bff52042e4
+             */
+            readonly id?: string;
+            urn?: components["schemas"]["urn-2"];
+            /**
+             * Format: date-time
+             * @description A time value given in ISO8601 combined date and time format.
+             * @example 2020-03-13T19:20:47.442049222Z
+             */
+            readonly created_at?: string;
+        };
+        /**
+         * @description The uniform resource name (URN) for the resource in the format do:resource_type:resource_id.
+         * @example do:vpc:5a4981aa-9653-4bd1-bef5-d6bff52042e4
+         */
+        "urn-2": string;
+        vpc_default: {
+            /**
+             * @description A boolean value indicating whether or not the VPC is the default network for the region. All applicable resources are placed into the default VPC network unless otherwise specified during their creation. The `default` field cannot be unset from `true`. If you want to set a new default VPC network, update the `default` field of another VPC network in the same region. The previous network's `default` field will be set to `false` when a new default VPC has been defined.
+             * @example true
+             */
+            default?: boolean;
+        };
+        vpc_create: {
+            /**
+             * @description The slug identifier for the region where the VPC will be created.
+             * @example nyc1
+             */
+            region?: string;
+            /**
+             * @description The range of IP addresses in the VPC in CIDR notation. Network ranges cannot overlap with other networks in the same account and must be in range of private addresses as defined in RFC1918. It may not be smaller than `/28` nor larger than `/16`. If no IP range is specified, a `/20` network range is generated that won't conflict with other VPC networks in your account.
+             * @example 10.10.10.0/24
+             */
+            ip_range?: string;
+        };
+        vpc_updatable: {
+            /**
+             * @description The name of the VPC. Must be unique and may only contain alphanumeric characters, dashes, and periods.
+             * @example env.prod-vpc
+             */
+            name?: string;
+            /**
+             * @description A free-form text field for describing the VPC's purpose. It may be a maximum of 255 characters.
+             * @example VPC for production environment
+             */
+            description?: string;
         };
         meta: {
             meta: components["schemas"]["meta_properties"] & unknown;
@@ -637,99 +1276,60 @@ export interface components {
              */
             last?: string;
         };
-        vpc: components["schemas"]["vpc_updatable"] & components["schemas"]["vpc_create"] & components["schemas"]["vpc_default"] & components["schemas"]["vpc_base"];
-        vpc_base: {
+        volumeAction: {
             /**
-             * Format: uuid
-             * @description A unique ID that can be used to identify and reference the VPC.
-             * @example 5a4981aa-9653-4bd1-bef5-d6bff52042e4
+             * @description This is the type of action that the object represents. For example, this could be "attach_volume" to represent the state of a volume attach action.
+             * @example attach_volume
              */
-            readonly id?: string;
-            urn?: components["schemas"]["urn-2"];
+            type?: string;
+            /** @example null */
+            resource_id?: number | null;
+        } & components["schemas"]["action"];
+        action: {
+            /**
+             * @description A unique numeric ID that can be used to identify and reference an action.
+             * @example 36804636
+             */
+            id?: number;
+            /**
+             * @description The current status of the action. This can be "in-progress", "completed", or "errored".
+             * @example completed
+             * @enum {string}
+             */
+            status?: "in-progress" | "completed" | "errored";
+            /**
+             * @description This is the type of action that the object represents. For example, this could be "transfer" to represent the state of an image transfer action.
+             * @example create
+             */
+            type?: string;
             /**
              * Format: date-time
-             * @description A time value given in ISO8601 combined date and time format.
-             * @example 2020-03-13T19:20:47.442049222Z
+             * @description A time value given in ISO8601 combined date and time format that represents when the action was initiated.
+             * @example 2020-11-14T16:29:21Z
              */
-            readonly created_at?: string;
-        };
-        /**
-         * @description The uniform resource name (URN) for the resource in the format do:resource_type:resource_id.
-         * @example do:vpc:5a4981aa-9653-4bd1-bef5-d6bff52042e4
-         */
-        "urn-2": string;
-        vpc_default: {
+            started_at?: string;
             /**
-             * @description A boolean value indicating whether or not the VPC is the default network for the region. All applicable resources are placed into the default VPC network unless otherwise specified during their creation. The `default` field cannot be unset from `true`. If you want to set a new default VPC network, update the `default` field of another VPC network in the same region. The previous network's `default` field will be set to `false` when a new default VPC has been defined.
-             * @example true
+             * Format: date-time
+             * @description A time value given in ISO8601 combined date and time format that represents when the action was completed.
+             * @example 2020-11-14T16:30:06Z
              */
-            default?: boolean;
-        };
-        vpc_create: {
+            completed_at?: string | null;
             /**
-             * @description The slug identifier for the region where the VPC will be created.
-             * @example nyc1
+             * @description A unique identifier for the resource that the action is associated with.
+             * @example 3164444
              */
-            region?: string;
+            resource_id?: number | null;
             /**
-             * @description The range of IP addresses in the VPC in CIDR notation. Network ranges cannot overlap with other networks in the same account and must be in range of private addresses as defined in RFC1918. It may not be smaller than `/28` nor larger than `/16`. If no IP range is specified, a `/20` network range is generated that won't conflict with other VPC networks in your account.
-             * @example 10.10.10.0/24
+             * @description The type of resource that the action is associated with.
+             * @example droplet
              */
-            ip_range?: string;
-        };
-        vpc_updatable: {
+            resource_type?: string;
+            region?: components["schemas"]["region"];
             /**
-             * @description The name of the VPC. Must be unique and may only contain alphanumeric characters, dashes, and periods.
-             * @example env.prod-vpc
+             * @description A human-readable string that is used as a unique identifier for each region.
+             * @example nyc3
              */
-            name?: string;
-            /**
-             * @description A free-form text field for describing the VPC's purpose. It may be a maximum of 255 characters.
-             * @example VPC for production environment
-             */
-            description?: string;
-        };
-        volume_full: components["schemas"]["volume_base_read"] & {
-            /**
-             * @example {
-             *       "name": "New York 1",
-             *       "slug": "nyc1",
-             *       "sizes": [
-             *         "s-1vcpu-1gb",
-             *         "s-1vcpu-2gb",
-             *         "s-1vcpu-3gb",
-             *         "s-2vcpu-2gb",
-             *         "s-3vcpu-1gb",
-             *         "s-2vcpu-4gb",
-             *         "s-4vcpu-8gb",
-             *         "s-6vcpu-16gb",
-             *         "s-8vcpu-32gb",
-             *         "s-12vcpu-48gb",
-             *         "s-16vcpu-64gb",
-             *         "s-20vcpu-96gb",
-             *         "s-24vcpu-128gb",
-             *         "s-32vcpu-192gb"
-             *       ],
-             *       "features": [
-             *         "private_networking",
-             *         "backups",
-             *         "ipv6",
-             *         "metadata"
-             *       ],
-             *       "available": true
-             *     }
-             */
-            readonly region?: unknown & components["schemas"]["region"];
-            /**
-             * @description The type of filesystem currently in-use on the volume.
-             * @example ext4
-             */
-            filesystem_type?: string;
-            /**
-             * @description The label currently applied to the filesystem.
-             * @example example
-             */
-            filesystem_label?: string;
+            region_slug?: string | null;
         };
         region: {
             /**
@@ -781,6 +1381,86 @@ export interface components {
              */
             sizes: string[];
         };
+        volume_action_post_resize: components["schemas"]["volume_action_post_base"] & {
+            /** @description The new size of the block storage volume in GiB (1024^3). */
+            size_gigabytes: number;
+        };
+        volume_action_post_base: {
+            /**
+             * @description The volume action to initiate.
+             * @example attach
+             * @enum {string}
+             */
+            type: "attach" | "detach" | "resize";
+            region?: components["schemas"]["region_slug"];
+        };
+        /**
+         * @description The slug identifier for the region where the resource will initially be  available.
+         * @example nyc3
+         */
+        region_slug: string;
+        volume_action_post_detach: components["schemas"]["volume_action_post_base"] & {
+            droplet_id: components["schemas"]["volume_action_droplet_id"];
+        };
+        /**
+         * @description The unique identifier for the Droplet the volume will be attached or detached from.
+         * @example 11612190
+         */
+        volume_action_droplet_id: number;
+        volume_action_post_attach: components["schemas"]["volume_action_post_base"] & {
+            droplet_id: components["schemas"]["volume_action_droplet_id"];
+            tags?: components["schemas"]["tags_array"];
+        };
+        /**
+         * @description A flat array of tag names as strings to be applied to the resource. Tag names may be for either existing or new tags. <br><br>Requires `tag:create` scope.
+         * @example [
+         *       "base-image",
+         *       "prod"
+         *     ]
+         */
+        tags_array: string[] | null;
+        volume_full: components["schemas"]["volume_base_read"] & {
+            /**
+             * @example {
+             *       "name": "New York 1",
+             *       "slug": "nyc1",
+             *       "sizes": [
+             *         "s-1vcpu-1gb",
+             *         "s-1vcpu-2gb",
+             *         "s-1vcpu-3gb",
+             *         "s-2vcpu-2gb",
+             *         "s-3vcpu-1gb",
+             *         "s-2vcpu-4gb",
+             *         "s-4vcpu-8gb",
+             *         "s-6vcpu-16gb",
+             *         "s-8vcpu-32gb",
+             *         "s-12vcpu-48gb",
+             *         "s-16vcpu-64gb",
+             *         "s-20vcpu-96gb",
+             *         "s-24vcpu-128gb",
+             *         "s-32vcpu-192gb"
+             *       ],
+             *       "features": [
+             *         "private_networking",
+             *         "backups",
+             *         "ipv6",
+             *         "metadata"
+             *       ],
+             *       "available": true
+             *     }
+             */
+            readonly region?: unknown & components["schemas"]["region"];
+            /**
+             * @description The type of filesystem currently in-use on the volume.
+             * @example ext4
+             */
+            filesystem_type?: string;
+            /**
+             * @description The label currently applied to the filesystem.
+             * @example example
+             */
+            filesystem_label?: string;
+        };
         volume_base_read: {
             /**
              * @description The unique identifier for the block storage volume.
@@ -822,12 +1502,187 @@ export interface components {
          *     ]
          */
         tags_array_read: string[] | null;
+        volumes_xfs: components["schemas"]["volume_base"] & components["schemas"]["volume_snapshot_id"] & components["schemas"]["volume_write_file_system_type"] & {
+            region: components["schemas"]["region_slug"];
+            filesystem_label?: components["schemas"]["volume_write_file_system_label"] & unknown;
+        };
         /**
-         * @description The slug identifier for the region where the resource will initially be  available.
-         * @example nyc3
-         * @enum {string}
+         * @description The label applied to the filesystem. Labels for ext4 type filesystems may contain 16 characters while labels for xfs type filesystems are limited to 12 characters. May only be used in conjunction with filesystem_type.
+         * @example example
          */
-        region_slug: "ams1" | "ams2" | "ams3" | "blr1" | "fra1" | "lon1" | "nyc1" | "nyc2" | "nyc3" | "sfo1" | "sfo2" | "sfo3" | "sgp1" | "tor1" | "syd1";
+        volume_write_file_system_label: string;
+        volume_write_file_system_type: {
+            /**
+             * @description The name of the filesystem type to be used on the volume. When provided, the volume will automatically be formatted to the specified filesystem type. Currently, the available options are `ext4` and `xfs`. Pre-formatted volumes are automatically mounted when attached to Ubuntu, Debian, Fedora, Fedora Atomic, and CentOS Droplets created on or after April 26, 2018. Attaching pre-formatted volumes to other Droplets is not recommended.
+             * @example ext4
+             */
+            filesystem_type?: string;
+        };
+        volume_snapshot_id: {
+            /**
+             * @description The unique identifier for the volume snapshot from which to create the volume.
+             * @example b0798135-fb76-11eb-946a-0a58ac146f33
+             */
+            snapshot_id?: string;
+        };
+        volume_base: {
+            /**
+             * @description The unique identifier for the block storage volume.
+             * @example 506f78a4-e098-11e5-ad9f-000f53306ae1
+             */
+            readonly id?: string;
+            /**
+             * @description An array containing the IDs of the Droplets the volume is attached to. Note that at this time, a volume can only be attached to a single Droplet.
+             * @example []
+             */
+            readonly droplet_ids?: number[] | null;
+            /**
+             * @description A human-readable name for the block storage volume. Must be lowercase and be composed only of numbers, letters and "-", up to a limit of 64 characters. The name must begin with a letter.
+             * @example example
+             */
+            name?: string;
+            /**
+             * @description An optional free-form text field to describe a block storage volume.
+             * @example Block store for examples
+             */
+            description?: string;
+            /**
+             * @description The size of the block storage volume in GiB (1024^3). This field does not apply  when creating a volume from a snapshot.
+             * @example 10
+             */
+            size_gigabytes?: number;
+            /**
+             * @description A time value given in ISO8601 combined date and time format that represents when the block storage volume was created.
+             * @example 2020-03-02T17:00:49Z
+             */
+            readonly created_at?: string;
+            tags?: components["schemas"]["tags_array"];
+        };
+        volumes_ext4: components["schemas"]["volume_base"] & components["schemas"]["volume_snapshot_id"] & components["schemas"]["volume_write_file_system_type"] & {
+            region: components["schemas"]["region_slug"];
+            filesystem_label?: components["schemas"]["volume_write_file_system_label"] & unknown;
+        };
+        tags_resource: {
+            /**
+             * @description An array of objects containing resource_id and resource_type
+             *     attributes.
+             *
+             *     This response will only include resources that you are authorized to see.
+             *     For example, to see Droplets, include the `droplet:read` scope.
+             * @example [
+             *       {
+             *         "resource_id": "9569411",
+             *         "resource_type": "droplet"
+             *       },
+             *       {
+             *         "resource_id": "7555620",
+             *         "resource_type": "image"
+             *       },
+             *       {
+             *         "resource_id": "3d80cb72-342b-4aaa-b92e-4e4abb24a933",
+             *         "resource_type": "volume"
+             *       }
+             *     ]
+             */
+            resources: {
+                /**
+                 * @description The identifier of a resource.
+                 * @example 3d80cb72-342b-4aaa-b92e-4e4abb24a933
+                 */
+                resource_id?: string;
+                /**
+                 * @description The type of the resource.
+                 * @example volume
+                 * @enum {string}
+                 */
+                resource_type?: "droplet" | "image" | "volume" | "volume_snapshot";
+            }[];
+        };
+        error_with_root_causes: {
+            /**
+             * @description A message providing information about the error.
+             * @example not_found
+             */
+            error: string;
+            /**
+             * @description A list of error messages.
+             * @example null
+             */
+            messages?: string[] | null;
+            /**
+             * @description A list of underlying causes for the error, including details to help  resolve it when possible.
+             * @example []
+             */
+            root_causes: string[];
+        };
+        /**
+         * @description A tag is a label that can be applied to a resource (currently Droplets, Images, Volumes, Volume Snapshots, and Database clusters) in order to better organize or facilitate the lookups and actions on it.
+         *     Tags have two attributes: a user defined `name` attribute and an embedded `resources` attribute with information about resources that have been tagged.
+         */
+        tags: {
+            /**
+             * @description The name of the tag. Tags may contain letters, numbers, colons, dashes, and underscores.
+             *     There is a limit of 255 characters per tag.
+             *
+             *     **Note:** Tag names are case stable, which means the capitalization you use when you first create a tag is canonical.
+             *
+             *     When working with tags in the API, you must use the tag's canonical capitalization. For example, if you create a tag named "PROD", the URL to add that tag to a resource would be `https://api.digitalocean.com/v2/tags/PROD/resources` (not `/v2/tags/prod/resources`).
+             *
+             *     Tagged resources in the control panel will always display the canonical capitalization. For example, if you create a tag named "PROD", you can tag resources in the control panel by entering "prod". The tag will still display with its canonical capitalization, "PROD".
+             * @example extra-awesome
+             */
+            name?: string;
+            /**
+             * @description An embedded object containing key value pairs of resource type and resource statistics.
+             *     It also includes a count of the total number of resources tagged with the current tag as well as a `last_tagged_uri` attribute set to the last resource tagged with the current tag.
+             *
+             *     This will only include resources that you are authorized to see. For example, to see tagged Droplets, include the `droplet:read` scope.
+             * @example {
+             *       "count": 5,
+             *       "last_tagged_uri": "https://api.digitalocean.com/v2/images/7555620",
+             *       "droplets": {
+             *         "count": 1,
+             *         "last_tagged_uri": "https://api.digitalocean.com/v2/droplets/3164444"
+             *       },
+             *       "images": {
+             *         "count": 1,
+             *         "last_tagged_uri": "https://api.digitalocean.com/v2/images/7555620"
+             *       },
+             *       "volumes": {
+             *         "count": 1,
+             *         "last_tagged_uri": "https://api.digitalocean.com/v2/volumes/3d80cb72-342b-4aaa-b92e-4e4abb24a933"
+             *       },
+             *       "volume_snapshots": {
+             *         "count": 1,
+             *         "last_tagged_uri": "https://api.digitalocean.com/v2/snapshots/1f6f46e8-6b60-11e9-be4e-0a58ac144519"
+             *       },
+             *       "databases": {
+             *         "count": 1,
+             *         "last_tagged_uri": "https://api.digitalocean.com/v2/databases/b92438f6-ba03-416c-b642-e9236db91976"
+             *       }
+             *     }
+             */
+            readonly resources?: components["schemas"]["tags_metadata"] & {
+                droplets?: unknown & components["schemas"]["tags_metadata"];
+                imgages?: unknown & components["schemas"]["tags_metadata"];
+                volumes?: unknown & components["schemas"]["tags_metadata"];
+                volume_snapshots?: unknown & components["schemas"]["tags_metadata"];
+                databases?: unknown & components["schemas"]["tags_metadata"];
+            };
+        };
+        /** @description Tagged Resource Statistics include metadata regarding the resource type that has been tagged. */
+        tags_metadata: {
+            /**
+             * @description The number of tagged objects for this type of resource.
+             * @example 5
+             */
+            count?: number;
+            /**
+             * @description The URI for the last tagged object for this type of resource.
+             * @example https://api.digitalocean.com/v2/images/7555620
+             */
+            last_tagged_uri?: string;
+        };
         snapshots: {
             /**
              * @description The unique identifier for the snapshot.
@@ -886,6 +1741,123 @@ export interface components {
              * @example 2.34
              */
             size_gigabytes: number;
+        };
+        size: {
+            /**
+             * @description A human-readable string that is used to uniquely identify each size.
+             * @example s-1vcpu-1gb
+             */
+            slug: string;
+            /**
+             * @description The amount of RAM allocated to Droplets created of this size. The value is represented in megabytes.
+             * @example 1024
+             */
+            memory: number;
+            /**
+             * @description The number of CPUs allocated to Droplets of this size.
+             * @example 1
+             */
+            vcpus: number;
+            /**
+             * @description The amount of disk space set aside for Droplets of this size. The value is represented in gigabytes.
+             * @example 25
+             */
+            disk: number;
+            /**
+             * Format: float
+             * @description The amount of transfer bandwidth that is available for Droplets created in this size. This only counts traffic on the public interface. The value is given in terabytes.
+             * @example 1
+             */
+            transfer: number;
+            /**
+             * Format: float
+             * @description This attribute describes the monthly cost of this Droplet size if the Droplet is kept for an entire month. The value is measured in US dollars.
+             * @example 5
+             */
+            price_monthly: number;
+            /**
+             * Format: float
+             * @description This describes the price of the Droplet size as measured hourly. The value is measured in US dollars.
+             * @example 0.00743999984115362
+             */
+            price_hourly: number;
+            /**
+             * @description An array containing the region slugs where this size is available for Droplet creates.
+             * @example [
+             *       "ams2",
+             *       "ams3",
+             *       "blr1",
+             *       "fra1",
+             *       "lon1",
+             *       "nyc1",
+             *       "nyc2",
+             *       "nyc3",
+             *       "sfo1",
+             *       "sfo2",
+             *       "sfo3",
+             *       "sgp1",
+             *       "tor1"
+             *     ]
+             */
+            regions: string[];
+            /**
+             * @description This is a boolean value that represents whether new Droplets can be created with this size.
+             * @example true
+             */
+            available: boolean;
+            /**
+             * @description A string describing the class of Droplets created from this size. For example: Basic, General Purpose, CPU-Optimized, Memory-Optimized, or Storage-Optimized.
+             * @example Basic
+             */
+            description: string;
+            /** @description An array of objects containing information about the disks available to Droplets created with this size. */
+            disk_info?: components["schemas"]["disk_info"][];
+            gpu_info?: components["schemas"]["gpu_info"];
+        };
+        /** @description An object containing information about the GPU capabilities of Droplets created with this size. */
+        gpu_info: {
+            /**
+             * @description The number of GPUs allocated to the Droplet.
+             * @example 1
+             */
+            count?: number;
+            /**
+             * @description The model of the GPU.
+             * @example nvidia_h100
+             */
+            model?: string;
+            vram?: {
+                /**
+                 * @description The amount of VRAM allocated to the GPU.
+                 * @example 25
+                 */
+                amount?: number;
+                /**
+                 * @description The unit of measure for the VRAM.
+                 * @example gib
+                 */
+                unit?: string;
+            };
+        };
+        disk_info: {
+            /**
+             * @description The type of disk. All Droplets contain a `local` or `boot` disk. Additionally, GPU Droplets can also have a `scratch` disk for non-persistent data.
+             * @example local
+             * @enum {string}
+             */
+            type?: "local" | "boot" | "scratch";
+            size?: {
+                /**
+                 * @description The amount of space allocated to the disk.
+                 * @example 25
+                 */
+                amount?: number;
+                /**
+                 * @description The unit of measure for the disk size.
+                 * @example gib
+                 */
+                unit?: string;
+            };
         };
         reserved_ipv6_list: {
             reserved_ipv6s?: {
@@ -1017,31 +1989,6 @@ export interface components {
             vpc_uuid?: string;
             gpu_info?: components["schemas"]["gpu_info"];
         };
-        /** @description An object containing information about the GPU capabilities of Droplets created with this size. */
-        gpu_info: {
-            /**
-             * @description The number of GPUs allocated to the Droplet.
-             * @example 1
-             */
-            count?: number;
-            /**
-             * @description The model of the GPU.
-             * @example nvidia_h100
-             */
-            model?: string;
-            vram?: {
-                /**
-                 * @description The amount of VRAM allocated to the GPU.
-                 * @example 25
-                 */
-                amount?: number;
-                /**
-                 * @description The unit of measure for the VRAM.
-                 * @example gib
-                 */
-                unit?: string;
-            };
-        };
         network_v6: {
             /**
              * Format: ipv6
@@ -1096,99 +2043,6 @@ export interface components {
              * @enum {string}
              */
             type?: "public" | "private";
-        };
-        size: {
-            /**
-             * @description A human-readable string that is used to uniquely identify each size.
-             * @example s-1vcpu-1gb
-             */
-            slug: string;
-            /**
-             * @description The amount of RAM allocated to Droplets created of this size. The value is represented in megabytes.
-             * @example 1024
-             */
-            memory: number;
-            /**
-             * @description The number of CPUs allocated to Droplets of this size.
-             * @example 1
-             */
-            vcpus: number;
-            /**
-             * @description The amount of disk space set aside for Droplets of this size. The value is represented in gigabytes.
-             * @example 25
-             */
-            disk: number;
-            /**
-             * Format: float
-             * @description The amount of transfer bandwidth that is available for Droplets created in this size. This only counts traffic on the public interface. The value is given in terabytes.
-             * @example 1
-             */
-            transfer: number;
-            /**
-             * Format: float
-             * @description This attribute describes the monthly cost of this Droplet size if the Droplet is kept for an entire month. The value is measured in US dollars.
-             * @example 5
-             */
-            price_monthly: number;
-            /**
-             * Format: float
-             * @description This describes the price of the Droplet size as measured hourly. The value is measured in US dollars.
-             * @example 0.00743999984115362
-             */
-            price_hourly: number;
-            /**
-             * @description An array containing the region slugs where this size is available for Droplet creates.
-             * @example [
-             *       "ams2",
-             *       "ams3",
-             *       "blr1",
-             *       "fra1",
-             *       "lon1",
-             *       "nyc1",
-             *       "nyc2",
-             *       "nyc3",
-             *       "sfo1",
-             *       "sfo2",
-             *       "sfo3",
-             *       "sgp1",
-             *       "tor1"
-             *     ]
-             */
-            regions: string[];
-            /**
-             * @description This is a boolean value that represents whether new Droplets can be created with this size.
-             * @default true
-             * @example true
-             */
-            available: boolean;
-            /**
-             * @description A string describing the class of Droplets created from this size. For example: Basic, General Purpose, CPU-Optimized, Memory-Optimized, or Storage-Optimized.
-             * @example Basic
-             */
-            description: string;
-            /** @description An array of objects containing information about the disks available to Droplets created with this size. */
-            disk_info?: components["schemas"]["disk_info"][];
-            gpu_info?: components["schemas"]["gpu_info"];
-        };
-        disk_info: {
-            /**
-             * @description The type of disk. All Droplets contain a `local` or `boot` disk. Additionally, GPU Droplets can also have a `scratch` disk for non-persistent data.
-             * @example local
-             * @enum {string}
-             */
-            type?: "local" | "boot" | "scratch";
-            size?: {
-                /**
-                 * @description The amount of space allocated to the disk.
-                 * @example 25
-                 */
-                amount?: number;
-                /**
-                 * @description The unit of measure for the disk size.
-                 * @example gib
-                 */
-                unit?: string;
-            };
         };
         image: {
             /**
@@ -1248,14 +2102,6 @@ export interface components {
              */
             error_message?: string;
         };
-        /**
-         * @description A flat array of tag names as strings to be applied to the resource. Tag names may be for either existing or new tags. <br><br>Requires `tag:create` scope.
-         * @example [
-         *       "base-image",
-         *       "prod"
-         *     ]
-         */
-        tags_array: string[] | null;
         /**
          * @description An optional free-form text field to describe an image.
          * @example
@@ -1624,10 +2470,9 @@ export interface components {
             readonly ipv6?: string;
             /**
              * @description How many nodes the load balancer contains. Each additional node increases the load balancer's ability to manage more connections. Load balancers can be scaled up or down, and you can change the number of nodes after creation up to once per hour. This field is currently not available in the AMS2, NYC2, or SFO1 regions. Use the `size` field to scale load balancers that reside in these regions.
-             * @default 1
              * @example 3
              */
-            size_unit: number;
+            size_unit?: number;
             /**
              * @deprecated
              * @description This field has been replaced by the `size_unit` field for all regions except in AMS2, NYC2, and SFO1. Each available load balancer size now equates to the load balancer having a set number of nodes.
@@ -1636,19 +2481,17 @@ export interface components {
              *     * `lb-large` = 6 nodes
              *
              *     You can resize load balancers after creation up to once per hour. You cannot resize a load balancer within the first hour of its creation.
-             * @default lb-small
              * @example lb-small
              * @enum {string}
              */
-            size: "lb-small" | "lb-medium" | "lb-large";
+            size?: "lb-small" | "lb-medium" | "lb-large";
             /**
              * @deprecated
              * @description This field has been deprecated. You can no longer specify an algorithm for load balancers.
-             * @default round_robin
              * @example round_robin
              * @enum {string}
              */
-            algorithm: "round_robin" | "least_connections";
+            algorithm?: "round_robin" | "least_connections";
             /**
              * @description A status string indicating the current state of the load balancer. This can be `new`, `active`, or `errored`.
              * @example new
@@ -1667,28 +2510,24 @@ export interface components {
             sticky_sessions?: components["schemas"]["sticky_sessions"];
             /**
              * @description A boolean value indicating whether HTTP requests to the load balancer on port 80 will be redirected to HTTPS on port 443.
-             * @default false
              * @example true
              */
-            redirect_http_to_https: boolean;
+            redirect_http_to_https?: boolean;
             /**
              * @description A boolean value indicating whether PROXY Protocol is in use.
-             * @default false
              * @example true
              */
-            enable_proxy_protocol: boolean;
+            enable_proxy_protocol?: boolean;
             /**
              * @description A boolean value indicating whether HTTP keepalive connections are maintained to target Droplets.
-             * @default false
              * @example true
              */
-            enable_backend_keepalive: boolean;
+            enable_backend_keepalive?: boolean;
             /**
              * @description An integer value which configures the idle timeout for HTTP requests to the target droplets.
-             * @default 60
              * @example 90
              */
-            http_idle_timeout_seconds: number;
+            http_idle_timeout_seconds?: number;
             /**
              * Format: uuid
              * @description A string specifying the UUID of the VPC to which the load balancer is assigned.
@@ -1697,32 +2536,28 @@ export interface components {
             vpc_uuid?: string;
             /**
              * @description A boolean value indicating whether to disable automatic DNS record creation for Let's Encrypt certificates that are added to the load balancer.
-             * @default false
              * @example true
              */
-            disable_lets_encrypt_dns_records: boolean;
+            disable_lets_encrypt_dns_records?: boolean;
             firewall?: components["schemas"]["lb_firewall"];
             /**
              * @description A string indicating whether the load balancer should be external or internal. Internal load balancers have no public IPs and are only accessible to resources on the same VPC network. This property cannot be updated after creating the load balancer.
-             * @default EXTERNAL
              * @example EXTERNAL
              * @enum {string}
              */
-            network: "EXTERNAL" | "INTERNAL";
+            network?: "EXTERNAL" | "INTERNAL";
             /**
              * @description A string indicating whether the load balancer will support IPv4 or both IPv4 and IPv6 networking. This property cannot be updated after creating the load balancer.
-             * @default IPV4
              * @example IPV4
              * @enum {string}
              */
-            network_stack: "IPV4" | "DUALSTACK";
+            network_stack?: "IPV4" | "DUALSTACK";
             /**
              * @description A string indicating whether the load balancer should be a standard regional HTTP load balancer, a regional network load balancer that routes traffic at the TCP/UDP transport layer, or a global load balancer.
-             * @default REGIONAL
              * @example REGIONAL
              * @enum {string}
              */
-            type: "REGIONAL" | "REGIONAL_NETWORK" | "GLOBAL";
+            type?: "REGIONAL" | "REGIONAL_NETWORK" | "GLOBAL";
             /** @description An array of objects specifying the domain configurations for a Global load balancer. */
             domains?: components["schemas"]["domains"][];
             glb_settings?: components["schemas"]["glb_settings"];
@@ -1736,11 +2571,10 @@ export interface components {
             target_load_balancer_ids?: string[];
             /**
              * @description A string indicating the policy for the TLS cipher suites used by the load balancer. The possible values are `DEFAULT` or `STRONG`. The default value is `DEFAULT`.
-             * @default DEFAULT
              * @example STRONG
              * @enum {string}
              */
-            tls_cipher_policy: "DEFAULT" | "STRONG";
+            tls_cipher_policy?: "DEFAULT" | "STRONG";
         };
         /** @description An object specifying forwarding configurations for a Global load balancer. */
         glb_settings: {
@@ -1802,32 +2636,29 @@ export interface components {
         lb_firewall: {
             /**
              * @description the rules for denying traffic to the load balancer (in the form 'ip:1.2.3.4' or 'cidr:1.2.0.0/16')
-             * @default []
              * @example [
              *       "ip:1.2.3.4",
              *       "cidr:2.3.0.0/16"
              *     ]
              */
-            deny: string[];
+            deny?: string[];
             /**
              * @description the rules for allowing traffic to the load balancer (in the form 'ip:1.2.3.4' or 'cidr:1.2.0.0/16')
-             * @default []
              * @example [
              *       "ip:1.2.3.4",
              *       "cidr:2.3.0.0/16"
              *     ]
              */
-            allow: string[];
+            allow?: string[];
         };
         /** @description An object specifying sticky sessions settings for the load balancer. */
         sticky_sessions: {
             /**
              * @description An attribute indicating how and if requests from a client will be persistently served by the same backend Droplet. The possible values are `cookies` or `none`.
-             * @default none
              * @example cookies
              * @enum {string}
              */
-            type: "cookies" | "none";
+            type?: "cookies" | "none";
             /**
              * @description The name of the cookie sent to the client. This attribute is only returned when using `cookies` for the sticky sessions type.
              * @example DO-LB
@@ -1843,47 +2674,40 @@ export interface components {
         health_check: {
             /**
              * @description The protocol used for health checks sent to the backend Droplets. The possible values are `http`, `https`, or `tcp`.
-             * @default http
              * @example http
              * @enum {string}
              */
-            protocol: "http" | "https" | "tcp";
+            protocol?: "http" | "https" | "tcp";
             /**
              * @description An integer representing the port on the backend Droplets on which the health check will attempt a connection.
-             * @default 80
              * @example 80
              */
-            port: number;
+            port?: number;
             /**
              * @description The path on the backend Droplets to which the load balancer instance will send a request.
-             * @default /
              * @example /
              */
-            path: string;
+            path?: string;
             /**
              * @description The number of seconds between between two consecutive health checks.
-             * @default 10
              * @example 10
              */
-            check_interval_seconds: number;
+            check_interval_seconds?: number;
             /**
              * @description The number of seconds the load balancer instance will wait for a response until marking a health check as failed.
-             * @default 5
              * @example 5
              */
-            response_timeout_seconds: number;
+            response_timeout_seconds?: number;
             /**
              * @description The number of times a health check must fail for a backend Droplet to be marked "unhealthy" and be removed from the pool.
-             * @default 5
              * @example 5
              */
-            unhealthy_threshold: number;
+            unhealthy_threshold?: number;
             /**
              * @description The number of times a health check must pass for a backend Droplet to be marked "healthy" and be re-added to the pool.
-             * @default 3
              * @example 3
              */
-            healthy_threshold: number;
+            healthy_threshold?: number;
         };
         /** @description An object specifying a forwarding rule for a load balancer. */
         forwarding_rule: {
@@ -1920,6 +2744,26 @@ export interface components {
              */
             tls_passthrough?: boolean;
         };
+        load_balancer_create: ({
+            /**
+             * @description An array containing the IDs of the Droplets assigned to the load balancer.
+             * @example [
+             *       3164444,
+             *       3164445
+             *     ]
+             */
+            droplet_ids: number[];
+        } & {
+            region: components["schemas"]["region_slug"];
+        } & components["schemas"]["load_balancer_base"]) | ({
+            /**
+             * @description The name of a Droplet tag corresponding to Droplets assigned to the load balancer.
+             * @example prod:web
+             */
+            tag: string;
+        } & {
+            region: components["schemas"]["region_slug"];
+        } & components["schemas"]["load_balancer_base"]);
         cluster_read: {
             /**
              * Format: uuid
@@ -1992,16 +2836,14 @@ export interface components {
             maintenance_policy?: components["schemas"]["maintenance_policy"];
             /**
              * @description A boolean value indicating whether the cluster will be automatically upgraded to new patch releases during its maintenance window.
-             * @default false
              * @example true
              */
-            auto_upgrade: boolean;
+            auto_upgrade?: boolean;
             /**
              * @description A boolean value indicating whether worker nodes in the cluster are not assigned public IP addresses. When omitted on create, the default value is false. When enabled, a NAT gateway must exist in the VPC where the cluster is created.
-             * @default false
              * @example false
              */
-            isolated_workers: boolean;
+            isolated_workers?: boolean;
             /** @description An object containing a `state` attribute whose value is set to a string indicating the current status of the cluster. */
             readonly status?: {
                 /**
@@ -2030,16 +2872,14 @@ export interface components {
             readonly updated_at?: string;
             /**
              * @description A boolean value indicating whether surge upgrade is enabled/disabled for the cluster. Surge upgrade makes cluster upgrades fast and reliable by bringing up new nodes before destroying the outdated nodes.
-             * @default false
              * @example true
              */
-            surge_upgrade: boolean;
+            surge_upgrade?: boolean;
             /**
              * @description A boolean value indicating whether the control plane is run in a highly available configuration in the cluster. Highly available control planes incur less downtime. The property cannot be disabled. When omitted on create, the default is version-dependent; for DOKS 1.36.0 and later, the default is true; for earlier versions, the default is false.
-             * @default false
              * @example true
              */
-            ha: boolean;
+            ha?: boolean;
             /**
              * @description A read-only boolean value indicating if a container registry is integrated with the cluster.
              * @example true
@@ -2124,18 +2964,16 @@ export interface components {
         sso: {
             /**
              * @description Indicates whether SSO authentication is enabled for the cluster.
-             * @default false
              * @example true
              */
-            enabled: boolean;
+            enabled?: boolean;
             /**
              * @description Indicates whether any non-SSO forms of authentication are disallowed.
              *     Can only be set to `true` when `enabled` is
              *     `true`.
-             * @default false
              * @example false
              */
-            required: boolean;
+            required?: boolean;
             /**
              * Format: uri
              * @description The OIDC issuer URL for the identity provider. Required when `enabled` is
@@ -2487,6 +3325,300 @@ export interface components {
              */
             ports: string;
         };
+        droplet_action_snapshot: components["schemas"]["droplet_action"] & {
+            /**
+             * @description The name to give the new snapshot of the Droplet.
+             * @example Nifty New Snapshot
+             */
+            name?: string;
+        };
+        /** @description Specifies the action that will be taken on the Droplet. */
+        droplet_action: {
+            /**
+             * @description The type of action to initiate for the Droplet.
+             * @example reboot
+             * @enum {string}
+             */
+            type: "enable_backups" | "disable_backups" | "reboot" | "power_cycle" | "shutdown" | "power_off" | "power_on" | "restore" | "password_reset" | "resize" | "rebuild" | "rename" | "change_kernel" | "enable_ipv6" | "snapshot";
+        };
+        droplet_action_change_kernel: components["schemas"]["droplet_action"] & {
+            /**
+             * @description A unique number used to identify and reference a specific kernel.
+             * @example 12389723
+             */
+            kernel?: number;
+        };
+        droplet_action_rename: components["schemas"]["droplet_action"] & {
+            /**
+             * @description The new name for the Droplet.
+             * @example nifty-new-name
+             */
+            name?: string;
+        };
+        droplet_action_rebuild: components["schemas"]["droplet_action"] & {
+            /**
+             * @description The image ID of a public or private image or the slug identifier for a public image. The Droplet will be rebuilt using this image as its base.
+             * @example ubuntu-20-04-x64
+             */
+            image?: string | number;
+        };
+        droplet_action_resize: components["schemas"]["droplet_action"] & {
+            /**
+             * @description When `true`, the Droplet's disk will be resized in addition to its RAM and CPU. This is a permanent change and cannot be reversed as a Droplet's disk size cannot be decreased.
+             * @example true
+             */
+            disk?: boolean;
+            /**
+             * @description The slug identifier for the size to which you wish to resize the Droplet.
+             * @example s-2vcpu-2gb
+             */
+            size?: string;
+        };
+        droplet_action_restore: components["schemas"]["droplet_action"] & {
+            /**
+             * @description The ID of a backup of the current Droplet instance to restore from.
+             * @example 12389723
+             */
+            image?: number;
+        };
+        /**
+         * @example {
+         *       "type": "enable_backups",
+         *       "backup_policy": {
+         *         "plan": "weekly",
+         *         "day": "SUN",
+         *         "hour": 20
+         *       }
+         *     }
+         */
+        droplet_action_change_backup_policy: components["schemas"]["droplet_action"] & {
+            backup_policy: components["schemas"]["droplet_backup_policy"] & unknown;
+        };
+        droplet_backup_policy: {
+            /**
+             * @description The backup plan used for the Droplet. The plan can be either `daily` or `weekly`.
+             * @example daily
+             * @enum {string}
+             */
+            plan?: "daily" | "weekly";
+            /**
+             * @description The day of the week on which the backup will occur.
+             * @example SUN
+             * @enum {string}
+             */
+            weekday?: "SUN" | "MON" | "TUE" | "WED" | "THU" | "FRI" | "SAT";
+            /**
+             * @description The hour of the day that the backup window will start.
+             * @example 0
+             * @enum {integer}
+             */
+            hour?: 0 | 4 | 8 | 12 | 16 | 20;
+            /**
+             * @description The length of the backup window starting from `hour`.
+             * @example 4
+             */
+            readonly window_length_hours?: number;
+            /**
+             * @description The number of days the backup will be retained.
+             * @example 7
+             */
+            readonly retention_period_days?: number;
+        };
+        /**
+         * @example {
+         *       "type": "enable_backups",
+         *       "backup_policy": {
+         *         "plan": "daily",
+         *         "hour": 20
+         *       }
+         *     }
+         */
+        droplet_action_enable_backups: components["schemas"]["droplet_action"] & {
+            backup_policy?: components["schemas"]["droplet_backup_policy"] & unknown;
+        };
+        /** @description The linked actions can be used to check the status of a Droplet's create event. */
+        action_link: {
+            /**
+             * @description A unique numeric ID that can be used to identify and reference an action.
+             * @example 7515
+             */
+            id?: number;
+            /**
+             * @description A string specifying the type of the related action.
+             * @example create
+             */
+            rel?: string;
+            /**
+             * Format: uri
+             * @description A URL that can be used to access the action.
+             * @example https://api.digitalocean.com/v2/actions/7515
+             */
+            href?: string;
+        };
+        /** Multiple Droplet Request */
+        droplet_multi_create: {
+            /**
+             * @description An array of human human-readable strings you wish to use when displaying the Droplet name. Each name, if set to a domain name managed in the DigitalOcean DNS management system, will configure a PTR record for the Droplet. Each name set during creation will also determine the hostname for the Droplet in its internal configuration.
+             * @example [
+             *       "sub-01.example.com",
+             *       "sub-02.example.com"
+             *     ]
+             */
+            names: string[];
+        } & components["schemas"]["droplet_create"];
+        droplet_create: {
+            /**
+             * @description The slug identifier for the region that you wish to deploy the Droplet in. If the specific datacenter is not not important, a slug prefix (e.g. `nyc`) can be used to deploy the Droplet in any of the that region's locations (`nyc1`, `nyc2`, or `nyc3`). If the region is omitted from the create request completely, the Droplet may deploy in any region.
+             * @example nyc3
+             */
+            region?: string;
+            /**
+             * @description The slug identifier for the size that you wish to select for this Droplet.
+             * @example s-1vcpu-1gb
+             */
+            size: string;
+            /**
+             * @description The image ID of a public or private image or the slug identifier for a public image. This image will be the base image for your Droplet.<br>Requires `image:read` scope.
+             * @example ubuntu-20-04-x64
+             */
+            image: string | number;
+            /**
+             * @description An array containing the IDs or fingerprints of the SSH keys that you wish to embed in the Droplet's root account upon creation. You must add the keys to your team before they can be embedded on a Droplet.<br>Requires `ssh_key:read` scope.
+             * @example [
+             *       289794,
+             *       "3b:16:e4:bf:8b:00:8b:b8:59:8c:a9:d3:f0:19:fa:45"
+             *     ]
+             */
+            ssh_keys?: (string | number)[];
+            /**
+             * @description A boolean indicating whether automated backups should be enabled for the Droplet.
+             * @example true
+             */
+            backups?: boolean;
+            backup_policy?: components["schemas"]["droplet_backup_policy"] & unknown;
+            /**
+             * @description A boolean indicating whether to enable IPv6 on the Droplet.
+             * @example true
+             */
+            ipv6?: boolean;
+            /**
+             * @description A boolean indicating whether to install the DigitalOcean agent for monitoring.
+             * @example true
+             */
+            monitoring?: boolean;
+            /**
+             * @description A flat array of tag names as strings to apply to the Droplet after it is created. Tag names can either be existing or new tags.<br>Requires `tag:create` scope.
+             * @example [
+             *       "env:prod",
+             *       "web"
+             *     ]
+             */
+            tags?: string[] | null;
+            /**
+             * @description A string containing 'user data' which may be used to configure the Droplet on first boot, often a 'cloud-config' file or Bash script. It must be plain text and may not exceed 64 KiB in size.
+             * @example #cloud-config
+             *     runcmd:
+             *       - touch /test.txt
+             */
+            user_data?: string;
+            /**
+             * @deprecated
+             * @description This parameter has been deprecated. Use `vpc_uuid` instead to specify a VPC network for the Droplet. If no `vpc_uuid` is provided, the Droplet will be placed in your account's default VPC for the region.
+             * @example true
+             */
+            private_networking?: boolean;
+            /**
+             * @description An array of IDs for block storage volumes that will be attached to the Droplet once created. The volumes must not already be attached to an existing Droplet.<br>Requires `block_storage:read` scpoe.
+             * @example [
+             *       "12e97116-7280-11ed-b3d0-0a58ac146812"
+             *     ]
+             */
+            volumes?: string[];
+            /**
+             * @description A string specifying the UUID of the VPC to which the Droplet will be assigned. If excluded, the Droplet will be assigned to your account's default VPC for the region.<br>Requires `vpc:read` scope.
+             * @example 760e09ef-dc84-11e8-981e-3cfdfeaae000
+             */
+            vpc_uuid?: string;
+            /**
+             * @description A boolean indicating whether to install the DigitalOcean agent used for providing access to the Droplet web console in the control panel. By default, the agent is installed on new Droplets but installation errors (i.e. OS not supported) are ignored. To prevent it from being installed, set to `false`. To make installation errors fatal, explicitly set it to `true`.
+             * @example true
+             */
+            with_droplet_agent?: boolean;
+            /**
+             * @description An optional boolean indicating whether this Droplet should be created with public networking or not. By default, all Droplets are created with public networking available. If explicitly set to `false`, only private networking will be enabled, and public networking will be disabled; currently this means that it will not have any public static or Reserved IPv4 or IPv6 address, nor can one be assigned later. If explicitly set to `false`, `ipv6` must also be `false`.
+             * @example true
+             */
+            public_networking?: boolean;
+        };
+        /** Single Droplet Request */
+        droplet_single_create: {
+            /**
+             * @description The human-readable string you wish to use when displaying the Droplet name. The name, if set to a domain name managed in the DigitalOcean DNS management system, will configure a PTR record for the Droplet. The name set during creation will also determine the hostname for the Droplet in its internal configuration.
+             * @example example.com
+             */
+            name: string;
+        } & components["schemas"]["droplet_create"];
+        domain_record: {
+            /**
+             * @description A unique identifier for each domain record.
+             * @example 28448429
+             */
+            readonly id?: number;
+            /**
+             * @description The type of the DNS record. For example: A, CNAME, TXT, ...
+             * @example NS
+             */
+            type: string;
+            /**
+             * @description The host name, alias, or service being defined by the record.
+             * @example @
+             */
+            name?: string;
+            /**
+             * @description Variable data depending on record type. For example, the "data" value for an A record would be the IPv4 address to which the domain will be mapped. For a CAA record, it would contain the domain name of the CA being granted permission to issue certificates.
+             * @example ns1.digitalocean.com
+             */
+            data?: string;
+            /**
+             * @description The priority for SRV and MX records.
+             * @example null
+             */
+            priority?: number | null;
+            /**
+             * @description The port for SRV records.
+             * @example null
+             */
+            port?: number | null;
+            /**
+             * @description This value is the time to live for the record, in seconds. This defines the time frame that clients can cache queried information before a refresh should be requested.
+             * @example 1800
+             */
+            ttl?: number;
+            /**
+             * @description The weight for SRV records.
+             * @example null
+             */
+            weight?: number | null;
+            /**
+             * @description An unsigned integer between 0-255 used for CAA records.
+             * @example null
+             */
+            flags?: number | null;
+            /**
+             * @description The parameter tag for CAA records. Valid values are "issue", "issuewild", or "iodef"
+             * @example null
+             */
+            tag?: string | null;
+        };
+        domain_record_txt: components["schemas"]["domain_record"] & unknown;
+        domain_record_srv: components["schemas"]["domain_record"] & unknown;
+        domain_record_soa: components["schemas"]["domain_record"] & unknown;
+        domain_record_ns: components["schemas"]["domain_record"] & unknown;
+        domain_record_mx: components["schemas"]["domain_record"] & unknown;
+        domain_record_cname: components["schemas"]["domain_record"] & unknown;
+        domain_record_caa: components["schemas"]["domain_record"] & unknown;
+        domain_record_aaaa: components["schemas"]["domain_record"] & unknown;
+        domain_record_a: components["schemas"]["domain_record"] & unknown;
         domain: {
             /**
              * @description The name of the domain itself. This should follow the standard domain format of domain.TLD. For instance, `example.com` is a valid domain name.
@@ -3333,7 +4465,6 @@ export interface components {
         };
         /**
          * The status of the dedicated egress IP.
-         * @default UNKNOWN
          * @example ASSIGNED
          * @enum {string}
          */
@@ -3436,20 +4567,15 @@ export interface components {
              * @description If set to `true`, the app will **not** be cached at the edge (CDN). Enable this option if you want to manage CDN configuration yourself—whether by using an external CDN provider or by handling static content and caching within your app. This setting is also recommended for apps that require real-time data or serve dynamic content, such as those using Server-Sent Events (SSE) over GET, or hosting an MCP (Model Context Protocol) Server that utilizes SSE.
              *     **Note:** This feature is not available for static site components.
              *     For more information, see [Disable CDN Cache](https://docs.digitalocean.com/products/app-platform/how-to/cache-content/#disable-cdn-cache).
-             * @default false
              */
-            disable_edge_cache: boolean;
+            disable_edge_cache?: boolean;
             /**
              * @description If set to `true`, email addresses in the app will not be obfuscated. This is
              *     useful for apps that require email addresses to be visible (in the HTML markup).
-             * @default false
              */
-            disable_email_obfuscation: boolean;
-            /**
-             * @description If set to `true`, suspicious requests will go through additional security checks to help mitigate layer 7 DDoS attacks.
-             * @default false
-             */
-            enhanced_threat_control_enabled: boolean;
+            disable_email_obfuscation?: boolean;
+            /** @description If set to `true`, suspicious requests will go through additional security checks to help mitigate layer 7 DDoS attacks. */
+            enhanced_threat_control_enabled?: boolean;
             /** @description A set of hostnames where the application will be available. */
             domains?: components["schemas"]["app_domain_spec"][];
             /** @description Workloads which expose publicly-accessible HTTP services. */
@@ -3496,7 +4622,6 @@ export interface components {
         };
         /**
          * The app egress type.
-         * @default AUTOASSIGN
          * @example AUTOASSIGN
          * @enum {string}
          */
@@ -3684,11 +4809,10 @@ export interface components {
              *     - KAFKA: Kafka
              *     - OPENSEARCH: OpenSearch
              *     - VALKEY: ValKey
-             * @default UNSET
              * @example PG
              * @enum {string}
              */
-            engine: "UNSET" | "MYSQL" | "PG" | "REDIS" | "MONGODB" | "KAFKA" | "OPENSEARCH" | "VALKEY";
+            engine?: "UNSET" | "MYSQL" | "PG" | "REDIS" | "MONGODB" | "KAFKA" | "OPENSEARCH" | "VALKEY";
             /**
              * @description The database's name. The name must be unique across all components within the same app and cannot use capital letters.
              * @example prod-db
@@ -3752,10 +4876,9 @@ export interface components {
             basic_auth?: components["schemas"]["app_log_destination_open_search_spec_basic_auth"];
             /**
              * @description The index name to use for the logs. If not set, the default index name is "logs".
-             * @default logs
              * @example logs
              */
-            index_name: string;
+            index_name?: string;
             /**
              * @description The name of a DigitalOcean DBaaS OpenSearch cluster to use as a log forwarding destination.
              *     Cannot be specified if `endpoint` is also specified.
@@ -3880,19 +5003,17 @@ export interface components {
              * @description - RUN_TIME: Made available only at run-time
              *     - BUILD_TIME: Made available only at build-time
              *     - RUN_AND_BUILD_TIME: Made available at both build and run-time
-             * @default RUN_AND_BUILD_TIME
              * @example BUILD_TIME
              * @enum {string}
              */
-            scope: "UNSET" | "RUN_TIME" | "BUILD_TIME" | "RUN_AND_BUILD_TIME";
+            scope?: "UNSET" | "RUN_TIME" | "BUILD_TIME" | "RUN_AND_BUILD_TIME";
             /**
              * @description - GENERAL: A plain-text environment variable
              *     - SECRET: A secret encrypted environment variable
-             * @default GENERAL
              * @example GENERAL
              * @enum {string}
              */
-            type: "GENERAL" | "SECRET";
+            type?: "GENERAL" | "SECRET";
             /**
              * @description The value. If the type is `SECRET`, the value will be encrypted on first submission. On following submissions, the encrypted value should be used.
              * @example http://example.com
@@ -3916,19 +5037,16 @@ export interface components {
             window?: components["schemas"]["app_alert_spec_window"];
         };
         /**
-         * @default UNSPECIFIED_WINDOW
          * @example FIVE_MINUTES
          * @enum {string}
          */
         app_alert_spec_window: "UNSPECIFIED_WINDOW" | "FIVE_MINUTES" | "TEN_MINUTES" | "THIRTY_MINUTES" | "ONE_HOUR";
         /**
-         * @default UNSPECIFIED_OPERATOR
          * @example GREATER_THAN
          * @enum {string}
          */
         app_alert_spec_operator: "UNSPECIFIED_OPERATOR" | "GREATER_THAN" | "LESS_THAN";
         /**
-         * @default UNSPECIFIED_RULE
          * @example CPU_UTILIZATION
          * @enum {string}
          */
@@ -4023,10 +5141,9 @@ export interface components {
                     /**
                      * Format: uint32
                      * @description The average target CPU utilization for the component.
-                     * @default 80
                      * @example 75
                      */
-                    percent: number;
+                    percent?: number;
                 };
             };
         };
@@ -4034,10 +5151,9 @@ export interface components {
             /**
              * Format: int64
              * @description The amount of instances that this component should be scaled to. Default: 1. Must not be set if autoscaling is used.
-             * @default 1
              * @example 2
              */
-            instance_count: number;
+            instance_count?: number;
             /**
              * @description The instance size to use for this component. Default: `apps-s-1vcpu-0.5gb`
              * @example apps-s-1vcpu-0.5gb
@@ -4113,10 +5229,9 @@ export interface components {
             repository?: string;
             /**
              * @description The repository tag. Defaults to `latest` if not provided and no digest is provided. Cannot be specified if digest is provided.
-             * @default latest
              * @example latest
              */
-            tag: string;
+            tag?: string;
             /**
              * @description The image digest. Cannot be specified if tag is provided.
              * @example sha256:795e91610e9cccb7bb80893fbabf9c808df7d52ae1f39cd1158618b4a33041ac
@@ -4136,11 +5251,10 @@ export interface components {
              *     - PRE_DEPLOY: Indicates a job that runs before an app deployment.
              *     - POST_DEPLOY: Indicates a job that runs after an app deployment.
              *     - FAILED_DEPLOY: Indicates a job that runs after a component fails to deploy.
-             * @default UNSPECIFIED
              * @example PRE_DEPLOY
              * @enum {string}
              */
-            kind: "UNSPECIFIED" | "PRE_DEPLOY" | "POST_DEPLOY" | "FAILED_DEPLOY";
+            kind?: "UNSPECIFIED" | "PRE_DEPLOY" | "POST_DEPLOY" | "FAILED_DEPLOY";
             termination?: components["schemas"]["app_job_spec_termination"];
         };
         app_job_spec_termination: {
@@ -4154,16 +5268,14 @@ export interface components {
         app_static_site_spec: WithRequired<components["schemas"]["app_component_base"], "name"> & {
             /**
              * @description The name of the index document to use when serving this static site. Default: index.html
-             * @default index.html
              * @example main.html
              */
-            index_document: string;
+            index_document?: string;
             /**
              * @description The name of the error document to use when serving this static site. Default: 404.html. If no such file exists within the built assets, App Platform will supply one.
-             * @default 404.html
              * @example error.html
              */
-            error_document: string;
+            error_document?: string;
             /**
              * @description The name of the document to use as the fallback for any requests to documents that are not found when serving this static site. Only 1 of `catchall_document` or `error_document` can be set.
              * @example index.html
@@ -4306,11 +5418,10 @@ export interface components {
              * @description - DEFAULT: The default `.ondigitalocean.app` domain assigned to this app
              *     - PRIMARY: The primary domain for this app that is displayed as the default in the control panel, used in bindable environment variables, and any other places that reference an app's live URL. Only one domain may be set as primary.
              *     - ALIAS: A non-primary domain
-             * @default UNSPECIFIED
              * @example DEFAULT
              * @enum {string}
              */
-            type: "UNSPECIFIED" | "DEFAULT" | "PRIMARY" | "ALIAS";
+            type?: "UNSPECIFIED" | "DEFAULT" | "PRIMARY" | "ALIAS";
             /**
              * @description Indicates whether the domain includes all sub-domains, in addition to the given domain
              * @example true
@@ -4420,7 +5531,6 @@ export interface components {
             steps?: Record<string, never>[];
         };
         /**
-         * @default UNKNOWN
          * @example SUCCESS
          * @enum {string}
          */
@@ -4438,7 +5548,6 @@ export interface components {
             message?: string;
         };
         /**
-         * @default UNKNOWN
          * @example ACTIVE
          * @enum {string}
          */
@@ -4554,7 +5663,6 @@ export interface components {
             steps?: Record<string, never>[];
         };
         /**
-         * @default UNKNOWN
          * @example ACTIVE
          * @enum {string}
          */
@@ -4651,6 +5759,20 @@ export interface components {
                 "application/json": components["schemas"]["error"];
             };
         };
+        /** @description The response will be a JSON object with a key called `vpc`. The value of this will be an object that contains the standard attributes associated with a VPC. */
+        existing_vpc: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    vpc?: components["schemas"]["vpc"];
+                };
+            };
+        };
         /** @description The response will be a JSON object with a key called `vpcs`. This will be set to an array of objects, each of which will contain the standard attributes associated with a VPC. */
         all_vpcs: {
             headers: {
@@ -4663,6 +5785,77 @@ export interface components {
                 "application/json": {
                     vpcs?: components["schemas"]["vpc"][];
                 } & components["schemas"]["pagination"] & components["schemas"]["meta"];
+            };
+        };
+        /** @description The response will be an object with a key called `action`. The value of this will be an object that contains the standard volume action attributes */
+        volumeAction: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    action?: components["schemas"]["volumeAction"];
+                };
+            };
+        };
+        /** @description The response will be an object with a key called `action`. The value of this will be an object that contains the standard volume action attributes. */
+        volumeActions: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    actions?: components["schemas"]["volumeAction"][];
+                } & components["schemas"]["pagination"] & components["schemas"]["meta"];
+            };
+        };
+        /** @description The action was successful and the response body is empty. */
+        no_content: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
+        /** @description The response will be a JSON object with a key called `volume`. The value will be an object containing the standard attributes associated with a volume. */
+        volume: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    volume?: components["schemas"]["volume_full"];
+                };
+            };
+        };
+        /** @description There was an error parsing the request body. */
+        bad_request: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "id": "bad_request",
+                 *       "message": "error parsing request body",
+                 *       "request_id": "4851a473-1621-42ea-b2f9-5071c0ea8414"
+                 *     }
+                 */
+                "application/json": components["schemas"]["error"];
             };
         };
         /** @description The response will be a JSON object with a key called `volumes`. This will be set to an array of volume objects, each of which will contain the standard volume attributes. */
@@ -4680,6 +5873,66 @@ export interface components {
                 } & components["schemas"]["pagination"] & components["schemas"]["meta"];
             };
         };
+        /** @description Bad Request */
+        tags_bad_request: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                "x-request-id": components["headers"]["x-request-id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["error_with_root_causes"];
+            };
+        };
+        /** @description The response will be a JSON object with a key called tag.  The value of this will be a tag object containing the standard tag attributes */
+        tags_new: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    tag?: components["schemas"]["tags"];
+                };
+            };
+        };
+        /** @description Bad Request */
+        not_a_snapshot: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "id": "bad_request",
+                 *       "message": "the resource is not a snapshot",
+                 *       "request_id": "bbd8d7d4-2beb-4be1-a374-338e6165e32d"
+                 *     }
+                 */
+                "application/json": components["schemas"]["error"];
+            };
+        };
+        /** @description A JSON object with a key called `snapshot`. */
+        snapshots_existing: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    snapshot?: components["schemas"]["snapshots"];
+                };
+            };
+        };
         /** @description A JSON object with a key of `snapshots`. */
         snapshots: {
             headers: {
@@ -4694,6 +5947,20 @@ export interface components {
                 } & components["schemas"]["pagination"] & components["schemas"]["meta"];
             };
         };
+        /** @description A JSON object with a key called `sizes`. The value of this will be an array of `size` objects each of which contain the standard size attributes. */
+        all_sizes: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    sizes: components["schemas"]["size"][];
+                } & components["schemas"]["pagination"] & components["schemas"]["meta"];
+            };
+        };
         /** @description The response will be a JSON object with a key called `reserved_ipv6s`. This will be set to an array of reserved IP objects, each of which will contain the standard reserved IP attributes */
         reserved_ipv6_list: {
             headers: {
@@ -4704,6 +5971,20 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["reserved_ipv6_list"] & components["schemas"]["pagination"] & components["schemas"]["meta"];
+            };
+        };
+        /** @description The response will be a JSON object with a key called `reserved_ip`. The value of this will be an object that contains the standard attributes associated with a reserved IP. */
+        reserved_ip: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    reserved_ip?: components["schemas"]["reserved_ip"];
+                };
             };
         };
         /** @description The response will be a JSON object with a key called `reserved_ips`. This will be set to an array of reserved IP objects, each of which will contain the standard reserved IP attributes */
@@ -4780,6 +6061,38 @@ export interface components {
                 "application/json": components["schemas"]["metrics"];
             };
         };
+        /**
+         * @description The response will be a JSON object with a key called `load_balancer`. The
+         *     value of this will be an object that contains the standard attributes
+         *     associated with a load balancer
+         */
+        existing_load_balancer: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    load_balancer?: components["schemas"]["load_balancer"];
+                };
+            };
+        };
+        /** @description Accepted */
+        load_balancer_create: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    load_balancer?: components["schemas"]["load_balancer"];
+                };
+            };
+        };
         /** @description A JSON object with a key of `load_balancers`. This will be set to an array of objects, each of which will contain the standard load balancer attributes. */
         all_load_balancers: {
             headers: {
@@ -4792,6 +6105,24 @@ export interface components {
                 "application/json": {
                     load_balancers?: components["schemas"]["load_balancer"][];
                 } & components["schemas"]["pagination"] & components["schemas"]["meta"];
+            };
+        };
+        /**
+         * @description The response will be a JSON object with a key called `kubernetes_cluster`. The
+         *     value of this will be an object containing the standard attributes of a
+         *     Kubernetes cluster.
+         */
+        existing_cluster: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    kubernetes_cluster?: components["schemas"]["cluster_read"];
+                };
             };
         };
         /**
@@ -4840,6 +6171,70 @@ export interface components {
             content: {
                 "application/json": {
                     namespaces?: components["schemas"]["namespace_info"][];
+                };
+            };
+        };
+        /** @description The response will be a JSON object with a firewall key. This will be set to an object containing the standard firewall attributes.<br><br>Firewalls responses will include only the resources that you are granted to see. Ensure that your API token includes all necessary `<resource>:read` permissions for requested firewall. */
+        get_firewall_response: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "firewall": {
+                 *         "id": "bb4b2611-3d72-467b-8602-280330ecd65c",
+                 *         "name": "firewall",
+                 *         "status": "succeeded",
+                 *         "inbound_rules": [
+                 *           {
+                 *             "protocol": "tcp",
+                 *             "ports": "80",
+                 *             "sources": {
+                 *               "load_balancer_uids": [
+                 *                 "4de7ac8b-495b-4884-9a69-1050c6793cd6"
+                 *               ]
+                 *             }
+                 *           },
+                 *           {
+                 *             "protocol": "tcp",
+                 *             "ports": "22",
+                 *             "sources": {
+                 *               "tags": [
+                 *                 "gateway"
+                 *               ],
+                 *               "addresses": [
+                 *                 "18.0.0.0/8"
+                 *               ]
+                 *             }
+                 *           }
+                 *         ],
+                 *         "outbound_rules": [
+                 *           {
+                 *             "protocol": "tcp",
+                 *             "ports": "80",
+                 *             "destinations": {
+                 *               "addresses": [
+                 *                 "0.0.0.0/0",
+                 *                 "::/0"
+                 *               ]
+                 *             }
+                 *           }
+                 *         ],
+                 *         "created_at": "2017-05-23T21:24:00Z",
+                 *         "droplet_ids": [
+                 *           8043964
+                 *         ],
+                 *         "tags": [],
+                 *         "pending_changes": []
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    firewall?: components["schemas"]["firewall"];
                 };
             };
         };
@@ -4913,6 +6308,130 @@ export interface components {
                 } & components["schemas"]["pagination"] & components["schemas"]["meta"];
             };
         };
+        /** @description The response will be a JSON object with a key called `action`. */
+        droplet_action: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    action?: components["schemas"]["action"];
+                };
+            };
+        };
+        /** @description A JSON object with an `actions` key. */
+        all_droplet_actions: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "actions": [
+                 *         {
+                 *           "id": 982864273,
+                 *           "status": "completed",
+                 *           "type": "create",
+                 *           "started_at": "2020-07-20T19:37:30Z",
+                 *           "completed_at": "2020-07-20T19:37:45Z",
+                 *           "resource_id": 3164444,
+                 *           "resource_type": "droplet",
+                 *           "region": {
+                 *             "name": "New York 3",
+                 *             "slug": "nyc3",
+                 *             "features": [
+                 *               "private_networking",
+                 *               "backups",
+                 *               "ipv6",
+                 *               "metadata",
+                 *               "install_agent",
+                 *               "image_transfer"
+                 *             ],
+                 *             "available": true,
+                 *             "sizes": [
+                 *               "s-1vcpu-1gb",
+                 *               "s-1vcpu-2gb",
+                 *               "s-3vcpu-1gb",
+                 *               "s-2vcpu-2gb",
+                 *               "s-1vcpu-3gb",
+                 *               "s-2vcpu-4gb",
+                 *               "s-4vcpu-8gb",
+                 *               "m-1vcpu-8gb",
+                 *               "s-6vcpu-16gb",
+                 *               "s-8vcpu-32gb",
+                 *               "s-12vcpu-48gb"
+                 *             ]
+                 *           },
+                 *           "region_slug": "nyc3"
+                 *         }
+                 *       ],
+                 *       "links": {},
+                 *       "meta": {
+                 *         "total": 1
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    actions?: components["schemas"]["action"][];
+                } & components["schemas"]["pagination"] & components["schemas"]["meta"];
+            };
+        };
+        /** @description The action was successful and the response body is empty. This response has content-type set. */
+        no_content_with_content_type: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                "content-type": components["headers"]["content-type"];
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
+        /**
+         * @description The response will be a JSON object with a key called `droplet`. This will be
+         *     set to a JSON object that contains the standard Droplet attributes.
+         */
+        existing_droplet: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    droplet?: components["schemas"]["droplet"];
+                };
+            };
+        };
+        /** @description Accepted */
+        droplet_create: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    droplet: components["schemas"]["droplet"];
+                    links: {
+                        actions?: components["schemas"]["action_link"][];
+                    };
+                } | {
+                    droplets: components["schemas"]["droplet"][];
+                    links: {
+                        actions?: components["schemas"]["action_link"][];
+                    };
+                };
+            };
+        };
         /** @description A JSON object with a key of `droplets`. */
         all_droplets: {
             headers: {
@@ -4925,6 +6444,48 @@ export interface components {
                 "application/json": {
                     droplets?: components["schemas"]["droplet"][];
                 } & components["schemas"]["pagination"] & components["schemas"]["meta"];
+            };
+        };
+        /** @description The response body will be a JSON object with a key called `domain_record`. The value of this will be an object representing the new record. Attributes that are not applicable for the record type will be set to `null`. An `id` attribute is generated for each record as part of the object. */
+        created_domain_record: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    domain_record?: components["schemas"]["domain_record"];
+                };
+            };
+        };
+        /** @description The response will be a JSON object with a key called `domain_records`. The value of this will be an array of domain record objects, each of which contains the standard domain record attributes. For attributes that are not used by a specific record type, a value of `null` will be returned. For instance, all records other than SRV will have `null` for the `weight` and `port` attributes. */
+        all_domain_records_response: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    domain_records?: components["schemas"]["domain_record"][];
+                } & components["schemas"]["pagination"] & components["schemas"]["meta"];
+            };
+        };
+        /** @description The response will be a JSON object with a key called `domain`. The value of this will be an object that contains the standard attributes defined for a domain. */
+        existing_domain: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    domain?: components["schemas"]["domain"];
+                };
             };
         };
         /** @description The response will be a JSON object with a key called `domains`. The value of this will be an array of Domain objects, each of which contain the standard domain attributes. */
@@ -4940,6 +6501,104 @@ export interface components {
                     /** @description Array of volumes. */
                     domains: components["schemas"]["domain"][];
                 } & components["schemas"]["pagination"] & components["schemas"]["meta"];
+            };
+        };
+        /** @description A JSON object with a key of `database`. */
+        database_cluster: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "database": {
+                 *         "id": "9cc10173-e9ea-4176-9dbc-a4cee4c4ff30",
+                 *         "name": "backend",
+                 *         "engine": "pg",
+                 *         "version": "14",
+                 *         "semantic_version": "14.5",
+                 *         "connection": {
+                 *           "uri": "postgres://doadmin:wv78n3zpz42xezdk@backend-do-user-19081923-0.db.ondigitalocean.com:25060/defaultdb?sslmode=require",
+                 *           "database": "",
+                 *           "host": "backend-do-user-19081923-0.db.ondigitalocean.com",
+                 *           "port": 25060,
+                 *           "user": "doadmin",
+                 *           "password": "wv78n3zpz42xezdk",
+                 *           "ssl": true
+                 *         },
+                 *         "private_connection": {
+                 *           "uri": "postgres://doadmin:wv78n3zpz42xezdk@private-backend-do-user-19081923-0.db.ondigitalocean.com:25060/defaultdb?sslmode=require",
+                 *           "database": "",
+                 *           "host": "private-backend-do-user-19081923-0.db.ondigitalocean.com",
+                 *           "port": 25060,
+                 *           "user": "doadmin",
+                 *           "password": "wv78n3zpz42xezdk",
+                 *           "ssl": true
+                 *         },
+                 *         "standby_connection": {
+                 *           "uri": "postgres://doadmin:wv78n3zpz42xezdk@replica-backend-do-user-19081923-0.db.ondigitalocean.com:25060/defaultdb?sslmode=require",
+                 *           "database": "",
+                 *           "host": "replica-backend-do-user-19081923-0.db.ondigitalocean.com",
+                 *           "port": 25060,
+                 *           "user": "doadmin",
+                 *           "password": "wv78n3zpz42xezdk",
+                 *           "ssl": true
+                 *         },
+                 *         "standby_private_connection": {
+                 *           "uri": "postgres://doadmin:wv78n3zpz42xezdk@private-replica-backend-do-user-19081923-0.db.ondigitalocean.com:25060/defaultdb?sslmode=require",
+                 *           "database": "",
+                 *           "host": "private-replica-backend-do-user-19081923-0.db.ondigitalocean.com",
+                 *           "port": 25060,
+                 *           "user": "doadmin",
+                 *           "password": "wv78n3zpz42xezdk",
+                 *           "ssl": true
+                 *         },
+                 *         "users": [
+                 *           {
+                 *             "name": "doadmin",
+                 *             "role": "primary",
+                 *             "password": "wv78n3zpz42xezdk"
+                 *           }
+                 *         ],
+                 *         "db_names": [
+                 *           "defaultdb"
+                 *         ],
+                 *         "num_nodes": 2,
+                 *         "region": "nyc3",
+                 *         "status": "creating",
+                 *         "created_at": "2019-01-11T18:37:36Z",
+                 *         "maintenance_window": {
+                 *           "day": "saturday",
+                 *           "hour": "08:45:12",
+                 *           "pending": true,
+                 *           "description": [
+                 *             "Update TimescaleDB to version 1.2.1",
+                 *             "Upgrade to PostgreSQL 11.2 and 10.7 bugfix releases"
+                 *           ]
+                 *         },
+                 *         "size": "db-s-2vcpu-4gb",
+                 *         "tags": [
+                 *           "production"
+                 *         ],
+                 *         "private_network_uuid": "d455e75d-4858-4eec-8c95-da2f0a5f93a7",
+                 *         "version_end_of_life": "2023-11-09T00:00:00Z",
+                 *         "version_end_of_availability": "2023-05-09T00:00:00Z",
+                 *         "storage_size_mib": 61440,
+                 *         "do_settings": {
+                 *           "service_cnames": [
+                 *             "db.example.com",
+                 *             "database.myapp.io"
+                 *           ]
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    database: components["schemas"]["database_cluster_read"];
+                };
             };
         };
         /** @description A JSON object with a key of `databases`. */
@@ -5173,8 +6832,27 @@ export interface components {
                 "application/json": components["schemas"]["apps_response"];
             };
         };
+        /** @description The result will be a JSON object with an action key.  This will be set to an action object containing the standard action attributes. */
+        action: {
+            headers: {
+                "ratelimit-limit": components["headers"]["ratelimit-limit"];
+                "ratelimit-remaining": components["headers"]["ratelimit-remaining"];
+                "ratelimit-reset": components["headers"]["ratelimit-reset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    action?: components["schemas"]["action"];
+                };
+            };
+        };
     };
     parameters: {
+        /**
+         * @description A unique identifier for a VPC.
+         * @example 4de7ac8b-495b-4884-9a69-1050c6793cd6
+         */
+        vpc_id: string;
         /**
          * @description Which 'page' of paginated results to return.
          * @example 1
@@ -5186,6 +6864,11 @@ export interface components {
          */
         per_page: number;
         /**
+         * @description The ID of the block storage volume.
+         * @example 7724db7c-e098-11e5-b522-000f53304e51
+         */
+        volume_id: string;
+        /**
          * @description The slug identifier for the region where the resource is available.
          * @example nyc3
          */
@@ -5196,10 +6879,25 @@ export interface components {
          */
         volume_name: string;
         /**
+         * @description The name of the tag. Tags may contain letters, numbers, colons, dashes, and underscores. There is a limit of 255 characters per tag.
+         * @example awesome
+         */
+        tag_id: string;
+        /**
+         * @description Either the ID of an existing snapshot. This will be an integer for a Droplet snapshot or a string for a volume snapshot.
+         * @example 6372321
+         */
+        snapshot_id: number | string;
+        /**
          * @description Used to filter snapshots by a resource type.
          * @example droplet
          */
         snapshot_resource_type: "droplet" | "volume";
+        /**
+         * @description A reserved IP address.
+         * @example 45.55.96.47
+         */
+        reserved_ip: string;
         /**
          * @description A unique identifier for a project.
          * @example 4de7ac8b-495b-4884-9a69-1050c6793cd6
@@ -5231,6 +6929,16 @@ export interface components {
          */
         parameters_droplet_id: string;
         /**
+         * @description A unique identifier for a load balancer.
+         * @example 4de7ac8b-495b-4884-9a69-1050c6793cd6
+         */
+        load_balancer_id: string;
+        /**
+         * @description A unique ID that can be used to reference a Kubernetes cluster.
+         * @example bd5f5959-5e1e-4205-a714-a914373942af
+         */
+        kubernetes_cluster_id: string;
+        /**
          * @description Used to filter images by a specific tag.
          * @example base-image
          */
@@ -5245,6 +6953,16 @@ export interface components {
          * @example distribution
          */
         type: "application" | "distribution";
+        /**
+         * @description A unique ID that can be used to identify and reference a firewall.
+         * @example bb4b2611-3d72-467b-8602-280330ecd65c
+         */
+        firewall_id: string;
+        /**
+         * @description A unique identifier for a Droplet instance.
+         * @example 3164444
+         */
+        droplet_id: number;
         /**
          * @description When `type` is set to `gpus`, only GPU Droplets will be returned. By default, only non-GPU Droplets are returned. Can not be combined with `tag_name`.
          * @example droplets
@@ -5261,6 +6979,31 @@ export interface components {
          */
         droplet_tag_name: string;
         /**
+         * @description The unique identifier of the domain record.
+         * @example 3352896
+         */
+        domain_record_id: number;
+        /**
+         * @description The name of the domain itself.
+         * @example example.com
+         */
+        domain_name: string;
+        /**
+         * @description The type of the DNS record. For example: A, CNAME, TXT, ...
+         * @example A
+         */
+        domain_type_query: "A" | "AAAA" | "CAA" | "CNAME" | "MX" | "NS" | "SOA" | "SRV" | "TXT";
+        /**
+         * @description A fully qualified record name. For example, to only include records matching sub.example.com, send a GET request to `/v2/domains/$DOMAIN_NAME/records?name=sub.example.com`.
+         * @example sub.example.com
+         */
+        domain_name_query: string;
+        /**
+         * @description A unique identifier for a database cluster.
+         * @example 9cc10173-e9ea-4176-9dbc-a4cee4c4ff30
+         */
+        database_cluster_uuid: string;
+        /**
          * @description Limits the results to database clusters with a specific tag.<br><br>Requires `tag:read` scope.
          * @example production
          */
@@ -5275,6 +7018,11 @@ export interface components {
          * @example true
          */
         with_projects: boolean;
+        /**
+         * @description A unique numeric ID that can be used to identify and reference an action.
+         * @example 36804636
+         */
+        action_id: number;
     };
     requestBodies: never;
     headers: {
@@ -5294,6 +7042,16 @@ export interface components {
          */
         "ratelimit-limit": number;
         /**
+         * @description Optionally, some endpoints may include a request ID that should be provided  when reporting bugs or opening support tickets to help identify the issue.
+         * @example 515850a0-a812-50bf-aa3c-d0d21d287e40
+         */
+        "x-request-id": string;
+        /**
+         * @description The type of data that is returned from a request.
+         * @example application/json; charset=utf-8
+         */
+        "content-type": string;
+        /**
          * @description Indicates if the content is expected to be displayed *inline* in the  browser, that is, as a Web page or as part of a Web page, or as an  *attachment*, that is downloaded and saved locally.
          * @example attachment; filename="DigitalOcean Invoice 2020 Jul (6173678-418071234).csv"
          */
@@ -5303,6 +7061,29 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    actions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A unique numeric ID that can be used to identify and reference an action.
+                 * @example 36804636
+                 */
+                action_id: components["parameters"]["action_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["action"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
     apps_list: {
         parameters: {
             query?: {
@@ -5499,6 +7280,29 @@ export interface operations {
             default: components["responses"]["unexpected_error"];
         };
     };
+    databases_get_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A unique identifier for a database cluster.
+                 * @example 9cc10173-e9ea-4176-9dbc-a4cee4c4ff30
+                 */
+                database_cluster_uuid: components["parameters"]["database_cluster_uuid"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["database_cluster"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
     domains_list: {
         parameters: {
             query?: {
@@ -5521,6 +7325,141 @@ export interface operations {
         responses: {
             200: components["responses"]["all_domains_response"];
             401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    domains_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name of the domain itself.
+                 * @example example.com
+                 */
+                domain_name: components["parameters"]["domain_name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["existing_domain"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    domains_list_records: {
+        parameters: {
+            query?: {
+                /**
+                 * @description A fully qualified record name. For example, to only include records matching sub.example.com, send a GET request to `/v2/domains/$DOMAIN_NAME/records?name=sub.example.com`.
+                 * @example sub.example.com
+                 */
+                name?: components["parameters"]["domain_name_query"];
+                /**
+                 * @description The type of the DNS record. For example: A, CNAME, TXT, ...
+                 * @example A
+                 */
+                type?: components["parameters"]["domain_type_query"];
+                /**
+                 * @description Number of items returned per page
+                 * @example 2
+                 */
+                per_page?: components["parameters"]["per_page"];
+                /**
+                 * @description Which 'page' of paginated results to return.
+                 * @example 1
+                 */
+                page?: components["parameters"]["page"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The name of the domain itself.
+                 * @example example.com
+                 */
+                domain_name: components["parameters"]["domain_name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["all_domain_records_response"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    domains_create_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name of the domain itself.
+                 * @example example.com
+                 */
+                domain_name: components["parameters"]["domain_name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "A",
+                 *       "name": "www",
+                 *       "data": "162.10.66.0",
+                 *       "priority": null,
+                 *       "port": null,
+                 *       "ttl": 1800,
+                 *       "weight": null,
+                 *       "flags": null,
+                 *       "tag": null
+                 *     }
+                 */
+                "application/json": components["schemas"]["domain_record_a"] | components["schemas"]["domain_record_aaaa"] | components["schemas"]["domain_record_caa"] | components["schemas"]["domain_record_cname"] | components["schemas"]["domain_record_mx"] | components["schemas"]["domain_record_ns"] | components["schemas"]["domain_record_soa"] | components["schemas"]["domain_record_srv"] | components["schemas"]["domain_record_txt"];
+            };
+        };
+        responses: {
+            201: components["responses"]["created_domain_record"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    domains_delete_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name of the domain itself.
+                 * @example example.com
+                 */
+                domain_name: components["parameters"]["domain_name"];
+                /**
+                 * @description The unique identifier of the domain record.
+                 * @example 3352896
+                 */
+                domain_record_id: components["parameters"]["domain_record_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["no_content"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
             429: components["responses"]["too_many_requests"];
             500: components["responses"]["server_error"];
             default: components["responses"]["unexpected_error"];
@@ -5568,6 +7507,138 @@ export interface operations {
             default: components["responses"]["unexpected_error"];
         };
     };
+    droplets_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["droplet_single_create"] | components["schemas"]["droplet_multi_create"];
+            };
+        };
+        responses: {
+            202: components["responses"]["droplet_create"];
+            401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    droplets_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A unique identifier for a Droplet instance.
+                 * @example 3164444
+                 */
+                droplet_id: components["parameters"]["droplet_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["existing_droplet"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    droplets_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A unique identifier for a Droplet instance.
+                 * @example 3164444
+                 */
+                droplet_id: components["parameters"]["droplet_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["no_content_with_content_type"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    dropletActions_list: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Number of items returned per page
+                 * @example 2
+                 */
+                per_page?: components["parameters"]["per_page"];
+                /**
+                 * @description Which 'page' of paginated results to return.
+                 * @example 1
+                 */
+                page?: components["parameters"]["page"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description A unique identifier for a Droplet instance.
+                 * @example 3164444
+                 */
+                droplet_id: components["parameters"]["droplet_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["all_droplet_actions"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    dropletActions_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A unique identifier for a Droplet instance.
+                 * @example 3164444
+                 */
+                droplet_id: components["parameters"]["droplet_id"];
+            };
+            cookie?: never;
+        };
+        /**
+         * @description The `type` attribute set in the request body will specify the  action that
+         *     will be taken on the Droplet. Some actions will require additional
+         *     attributes to be set as well.
+         */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["droplet_action"] | components["schemas"]["droplet_action_enable_backups"] | components["schemas"]["droplet_action_change_backup_policy"] | components["schemas"]["droplet_action_restore"] | components["schemas"]["droplet_action_resize"] | components["schemas"]["droplet_action_rebuild"] | components["schemas"]["droplet_action_rename"] | components["schemas"]["droplet_action_change_kernel"] | components["schemas"]["droplet_action_snapshot"];
+            };
+        };
+        responses: {
+            201: components["responses"]["droplet_action"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
     firewalls_list: {
         parameters: {
             query?: {
@@ -5590,6 +7661,115 @@ export interface operations {
         responses: {
             200: components["responses"]["list_firewalls_response"];
             401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    firewalls_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A unique ID that can be used to identify and reference a firewall.
+                 * @example bb4b2611-3d72-467b-8602-280330ecd65c
+                 */
+                firewall_id: components["parameters"]["firewall_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["get_firewall_response"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    firewalls_assign_droplets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A unique ID that can be used to identify and reference a firewall.
+                 * @example bb4b2611-3d72-467b-8602-280330ecd65c
+                 */
+                firewall_id: components["parameters"]["firewall_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "droplet_ids": [
+                 *         49696269
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description An array containing the IDs of the Droplets to be assigned to the firewall.
+                     * @example [
+                     *       49696269
+                     *     ]
+                     */
+                    droplet_ids: number[];
+                };
+            };
+        };
+        responses: {
+            204: components["responses"]["no_content"];
+            400: components["responses"]["bad_request"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    firewalls_delete_droplets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A unique ID that can be used to identify and reference a firewall.
+                 * @example bb4b2611-3d72-467b-8602-280330ecd65c
+                 */
+                firewall_id: components["parameters"]["firewall_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "droplet_ids": [
+                 *         49696269
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description An array containing the IDs of the Droplets to be removed from the firewall.
+                     * @example [
+                     *       49696269
+                     *     ]
+                     */
+                    droplet_ids: number[];
+                };
+            };
+        };
+        responses: {
+            204: components["responses"]["no_content"];
+            400: components["responses"]["bad_request"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
             429: components["responses"]["too_many_requests"];
             500: components["responses"]["server_error"];
             default: components["responses"]["unexpected_error"];
@@ -5680,6 +7860,29 @@ export interface operations {
             default: components["responses"]["unexpected_error"];
         };
     };
+    kubernetes_get_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A unique ID that can be used to reference a Kubernetes cluster.
+                 * @example bd5f5959-5e1e-4205-a714-a914373942af
+                 */
+                cluster_id: components["parameters"]["kubernetes_cluster_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["existing_cluster"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
     loadBalancers_list: {
         parameters: {
             query?: {
@@ -5702,6 +7905,72 @@ export interface operations {
         responses: {
             200: components["responses"]["all_load_balancers"];
             401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    loadBalancers_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["load_balancer_create"];
+            };
+        };
+        responses: {
+            202: components["responses"]["load_balancer_create"];
+            401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    loadBalancers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A unique identifier for a load balancer.
+                 * @example 4de7ac8b-495b-4884-9a69-1050c6793cd6
+                 */
+                lb_id: components["parameters"]["load_balancer_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["existing_load_balancer"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    loadBalancers_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A unique identifier for a load balancer.
+                 * @example 4de7ac8b-495b-4884-9a69-1050c6793cd6
+                 */
+                lb_id: components["parameters"]["load_balancer_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["no_content"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
             429: components["responses"]["too_many_requests"];
             500: components["responses"]["server_error"];
             default: components["responses"]["unexpected_error"];
@@ -5853,6 +8122,29 @@ export interface operations {
             default: components["responses"]["unexpected_error"];
         };
     };
+    reservedIPs_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A reserved IP address.
+                 * @example 45.55.96.47
+                 */
+                reserved_ip: components["parameters"]["reserved_ip"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["reserved_ip"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
     reservedIPv6_list: {
         parameters: {
             query?: {
@@ -5874,6 +8166,33 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["reserved_ipv6_list"];
+            401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    sizes_list: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Number of items returned per page
+                 * @example 2
+                 */
+                per_page?: components["parameters"]["per_page"];
+                /**
+                 * @description Which 'page' of paginated results to return.
+                 * @example 1
+                 */
+                page?: components["parameters"]["page"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["all_sizes"];
             401: components["responses"]["unauthorized"];
             429: components["responses"]["too_many_requests"];
             500: components["responses"]["server_error"];
@@ -5907,6 +8226,105 @@ export interface operations {
         responses: {
             200: components["responses"]["snapshots"];
             401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    snapshots_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Either the ID of an existing snapshot. This will be an integer for a Droplet snapshot or a string for a volume snapshot.
+                 * @example 6372321
+                 */
+                snapshot_id: components["parameters"]["snapshot_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["snapshots_existing"];
+            400: components["responses"]["not_a_snapshot"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    tags_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tags"];
+            };
+        };
+        responses: {
+            201: components["responses"]["tags_new"];
+            400: components["responses"]["tags_bad_request"];
+            401: components["responses"]["unauthorized"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    tags_assign_resources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name of the tag. Tags may contain letters, numbers, colons, dashes, and underscores. There is a limit of 255 characters per tag.
+                 * @example awesome
+                 */
+                tag_id: components["parameters"]["tag_id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tags_resource"];
+            };
+        };
+        responses: {
+            204: components["responses"]["no_content"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    tags_unassign_resources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name of the tag. Tags may contain letters, numbers, colons, dashes, and underscores. There is a limit of 255 characters per tag.
+                 * @example awesome
+                 */
+                tag_id: components["parameters"]["tag_id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tags_resource"];
+            };
+        };
+        responses: {
+            204: components["responses"]["no_content"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
             429: components["responses"]["too_many_requests"];
             500: components["responses"]["server_error"];
             default: components["responses"]["unexpected_error"];
@@ -5949,6 +8367,146 @@ export interface operations {
             default: components["responses"]["unexpected_error"];
         };
     };
+    volumes_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["volumes_ext4"] | components["schemas"]["volumes_xfs"];
+            };
+        };
+        responses: {
+            201: components["responses"]["volume"];
+            400: components["responses"]["bad_request"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    volumes_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ID of the block storage volume.
+                 * @example 7724db7c-e098-11e5-b522-000f53304e51
+                 */
+                volume_id: components["parameters"]["volume_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["volume"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    volumes_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ID of the block storage volume.
+                 * @example 7724db7c-e098-11e5-b522-000f53304e51
+                 */
+                volume_id: components["parameters"]["volume_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["no_content"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    volumeActions_list: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Number of items returned per page
+                 * @example 2
+                 */
+                per_page?: components["parameters"]["per_page"];
+                /**
+                 * @description Which 'page' of paginated results to return.
+                 * @example 1
+                 */
+                page?: components["parameters"]["page"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The ID of the block storage volume.
+                 * @example 7724db7c-e098-11e5-b522-000f53304e51
+                 */
+                volume_id: components["parameters"]["volume_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["volumeActions"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    volumeActions_post_byId: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Number of items returned per page
+                 * @example 2
+                 */
+                per_page?: components["parameters"]["per_page"];
+                /**
+                 * @description Which 'page' of paginated results to return.
+                 * @example 1
+                 */
+                page?: components["parameters"]["page"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The ID of the block storage volume.
+                 * @example 7724db7c-e098-11e5-b522-000f53304e51
+                 */
+                volume_id: components["parameters"]["volume_id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["volume_action_post_attach"] | components["schemas"]["volume_action_post_detach"] | components["schemas"]["volume_action_post_resize"];
+            };
+        };
+        responses: {
+            202: components["responses"]["volumeAction"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
     vpcs_list: {
         parameters: {
             query?: {
@@ -5970,6 +8528,29 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["all_vpcs"];
+            401: components["responses"]["unauthorized"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["too_many_requests"];
+            500: components["responses"]["server_error"];
+            default: components["responses"]["unexpected_error"];
+        };
+    };
+    vpcs_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A unique identifier for a VPC.
+                 * @example 4de7ac8b-495b-4884-9a69-1050c6793cd6
+                 */
+                vpc_id: components["parameters"]["vpc_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["existing_vpc"];
             401: components["responses"]["unauthorized"];
             404: components["responses"]["not_found"];
             429: components["responses"]["too_many_requests"];

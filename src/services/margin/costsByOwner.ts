@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Period } from '../../domain/period.ts';
+import { estimatedParts } from './estimatedParts.ts';
 
 /** Who bears a provider's charge: a tenant, or one of the buckets that nobody does. */
 export const costBuckets = ['attributed', 'shared', 'tax', 'credit', 'unattributed'] as const;
@@ -20,11 +21,13 @@ export const unattributedReasons = [
 ] as const;
 export type UnattributedReason = (typeof unattributedReasons)[number];
 
-/** What one owner, or one bucket, bears of a period's invoices of one provider; exact, in the provider's currency. */
+/** What one owner, or one bucket, bears of what one provider charges for a period; exact, in the provider's currency. */
 export interface OwnerCost {
   readonly period: Period;
   readonly provider: string;
   readonly currency: string;
+  /** The provider's invoices, or its estimate of a period of which it has issued none. */
+  readonly basis: 'invoice' | 'estimate';
   readonly bucket: CostBucket;
   /** Where the bucket is `unattributed`. */
   readonly reason: UnattributedReason | null;
@@ -37,51 +40,59 @@ export interface OwnerCost {
 }
 
 /**
- * Who bears what of the provider invoices of some periods, from the versions in force, as it is at this moment. All rows of a period add
- * up to what its invoices state, to the last decimal.
+ * Who bears what of the provider invoices of some periods, from the versions in force, as it is at this moment. Of a provider without
+ * an invoice of a period, its newest estimate counts instead. All rows of a period add up to what is stated, to the last decimal.
  *
  * A line of a resource belongs to the deployment that the resource belonged to while it was charged; where that changed, it is split by
  * seconds, and time without a deployment goes to the tenant of the resource's project. A held invoice counts whole as unattributed.
  * @param periods from the first to the last, both counted
+ * @param detail with `buckets`, rows name no tenant, deployment or kind: what is attributed is one row
  */
 export function costsByOwner(
   em: EntityManager,
   periods: { readonly first: Period; readonly last: Period },
+  detail: 'owners' | 'buckets' = 'owners',
 ): Promise<OwnerCost[]> {
+  const owner =
+    detail === 'owners' ? ['tenant_id', 'deployment_id', 'kind'] : ['null::text', 'null::uuid', 'null::text'];
   return em.transactional(async (transaction) => {
     // Row level security hides from the planner how much there is, and it would look lines up one by one.
     await transaction.execute('set local enable_nestloop = off');
     return transaction.execute<OwnerCost[]>(
-      `${ownedParts}
-       select to_char(period_start, 'YYYY-MM-DD') as period, provider, currency, bucket, reason, tenant_id as "tenantId",
-         deployment_id as "deploymentId", kind, trim_scale(sum(amount))::text as amount
-       from part group by period_start, provider, currency, bucket, reason, tenant_id, deployment_id, kind
-       order by period_start, provider, currency, bucket, tenant_id, deployment_id, kind, reason`,
-      [periods.first, periods.last],
+      `${ownedParts('invoice.period_start between ?::date and ?::date', 'true')}, ${estimatedParts},
+       stated_part as (
+         select period_start, provider, currency, 'invoice' as basis, bucket, reason, tenant_id, deployment_id, kind, amount from part
+         union all
+         select period_start, provider, currency, 'estimate', bucket, reason, tenant_id, deployment_id, kind, amount from estimated_part
+       )
+       select to_char(period_start, 'YYYY-MM-DD') as period, provider, currency, basis, bucket, reason, ${owner[0]} as "tenantId",
+         ${owner[1]} as "deploymentId", ${owner[2]} as kind, trim_scale(sum(amount))::text as amount
+       from stated_part group by 1, 2, 3, 4, 5, 6, 7, 8, 9 order by 1, 2, 3, 5, 7, 8, 9, 6`,
+      [periods.first, periods.last, periods.first, periods.last],
     );
   });
 }
 
 /**
- * The parts of every charge, as the beginning of a `with` clause with two parameters, the first and the last period; `part` has a row
- * for each line and owner, and one for each invoice of which the lines in force say too little or too much.
+ * The parts of charges, as the beginning of a `with` clause; `part` has a row for each line and owner, and one for each invoice of which
+ * the lines in force say too little or too much. Whose charges is said by a condition on `invoice` and one on `line`.
  *
  * A line's shares are cut down at its own last decimal (a cent at least), and what is left goes one unit each to the largest
  * remainders, between equal ones to the earlier time; so they add up to the line.
  */
-export const ownedParts = `
+export const ownedParts = (invoices: string, lines: string): string => `
   with invoice as materialized (
     select invoice.id, invoice.provider, invoice.currency, invoice.amount, invoice.period_start, invoice.ingest_status = 'held' as is_held,
       version.id as version_id
     from cloud_invoices invoice
     left join cloud_invoice_versions version on version.invoice_id = invoice.id and version.version = invoice.version
-    where invoice.period_start between ?::date and ?::date
+    where ${invoices}
   ),
   line as materialized (
     select line.id, line.invoice_id, invoice.provider, invoice.period_start, line.currency, line.billed_cost, line.line_class, line.kind,
       line.resource_id, line.match_outcome, line.charge_start, greatest(line.charge_end, line.charge_start) as charge_end
     from invoice join cloud_cost_lines line on line.version_id = invoice.version_id
-    where not invoice.is_held
+    where not invoice.is_held and ${lines}
   ),
   charged as (
     select id, resource_id, billed_cost, charge_start, charge_end from line where line_class = 'resource' and resource_id is not null

@@ -267,7 +267,7 @@ function same(field: string, stored: JsonValue, computed: JsonValue): boolean {
       ? parseDecimal(stored).equals(parseDecimal(computed))
       : false;
   }
-  return field === 'meta' && isDeepStrictEqual(stored, JSON.parse(JSON.stringify(computed)));
+  return field === 'meta' && isDeepStrictEqual(stored, computed);
 }
 
 const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -3,6 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Period } from '../../domain/period.ts';
 import { priceInvoice } from '../../domain/tenantInvoice.ts';
 import { arrayLiteral } from '../arrayLiteral.ts';
+import { executeBound } from '../boundStatement.ts';
 import { loadInvoiceInputs, type TenantInputs } from './loadInvoiceInputs.ts';
 import { isFault, orFault, type TenantFault } from './tenantFault.ts';
 import { type Draft, writeDrafts } from './writeDrafts.ts';
@@ -139,13 +140,14 @@ async function recordOutcomes(
     tenantId,
     { state, problem: fault?.code ?? null, message: fault?.message ?? null, invoice_id: invoiceId },
   ]);
-  await em.execute(
-    `with batch as materialized (select ?::jsonb as outcomes)
+  await executeBound(
+    em,
+    `with batch as materialized (select $1::jsonb as outcomes)
      update rollup_worklist work set state = outcomes -> work.tenant_id ->> 'state', problem = outcomes -> work.tenant_id ->> 'problem',
        message = outcomes -> work.tenant_id ->> 'message', invoice_id = (outcomes -> work.tenant_id ->> 'invoice_id')::uuid,
-       attempts = work.attempts + 1, updated_at = ?
+       attempts = work.attempts + 1, updated_at = $2
      from batch
-     where work.period_start = ?::date and work.tenant_id = any(?::text[])`,
+     where work.period_start = $3::date and work.tenant_id = any($4::text[])`,
     [
       JSON.stringify(Object.fromEntries(byTenant)),
       now,

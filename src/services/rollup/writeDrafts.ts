@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Period } from '../../domain/period.ts';
 import type { PricedInvoice } from '../../domain/tenantInvoice.ts';
 import { arrayLiteral } from '../arrayLiteral.ts';
+import { executeBound } from '../boundStatement.ts';
 import type { TenantInputs } from './loadInvoiceInputs.ts';
 
 /** A priced invoice that is to be a draft. */
@@ -56,13 +57,14 @@ async function insertInvoices(
   period: Period,
   now: Date,
 ): Promise<void> {
-  await em.execute(
+  await executeBound(
+    em,
     `insert into tenant_invoices (id, tenant_id, period_start, status, currency, subtotal_cents, tax_cents, total_cents, due_cents,
        tax_name, tax_rate, replaces_invoice_id, created_at, updated_at)
-     select id, tenant_id, ?::date, 'draft', currency, subtotal_cents, tax_cents, total_cents, total_cents,
-       tax_name, tax_rate, replaces_invoice_id, ?, ?
-     from json_to_recordset(?::json) draft (${invoiceColumns})`,
-    [period, now, now, JSON.stringify(drafts.map(invoiceRow))],
+     select id, tenant_id, $1::date, 'draft', currency, subtotal_cents, tax_cents, total_cents, total_cents,
+       tax_name, tax_rate, replaces_invoice_id, $2::timestamptz, $2::timestamptz
+     from json_to_recordset($3::json) draft (${invoiceColumns})`,
+    [period, now, JSON.stringify(drafts.map(invoiceRow))],
   );
 }
 
@@ -87,13 +89,14 @@ async function insertLines(em: EntityManager, drafts: readonly Draft[]): Promise
   );
   const column = (value: (line: (typeof lines)[number]) => string | number | null) =>
     arrayLiteral(lines.map(value));
-  await em.execute(
+  await executeBound(
+    em,
     `insert into tenant_invoice_lines (invoice_id, tenant_id, line_number, type, deployment_id, resource_kind, description, qty, unit,
        unit_price_cents, amount_cents, service_period, meta)
      select * from rows from (
-       unnest(?::uuid[], ?::text[], ?::int[], ?::text[], ?::uuid[], ?::text[], ?::text[], ?::numeric[], ?::text[], ?::numeric[],
-         ?::bigint[], ?::date[]),
-       jsonb_array_elements(?::jsonb))`,
+       unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::numeric[], $9::text[],
+         $10::numeric[], $11::bigint[], $12::date[]),
+       jsonb_array_elements($13::jsonb))`,
     [
       column(({ id }) => id),
       column(({ tenantId }) => tenantId),
@@ -113,9 +116,10 @@ async function insertLines(em: EntityManager, drafts: readonly Draft[]): Promise
 }
 
 async function insertInputs(em: EntityManager, drafts: readonly Draft[]): Promise<void> {
-  await em.execute(
+  await executeBound(
+    em,
     `insert into tenant_invoice_inputs (invoice_id, tenant_id, inputs)
-     select * from rows from (unnest(?::uuid[], ?::text[]), jsonb_array_elements(?::jsonb))`,
+     select * from rows from (unnest($1::uuid[], $2::text[]), jsonb_array_elements($3::jsonb))`,
     [
       arrayLiteral(drafts.map(({ id }) => id)),
       arrayLiteral(drafts.map(({ inputs }) => inputs.tenantId)),

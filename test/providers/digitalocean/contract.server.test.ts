@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Simulator, startSimulator } from '../../../dev/simulator/simulator.ts';
 import { type ResourceKind, resourceKinds } from '../../../src/domain/resourceKind.ts';
-import type { Provider } from '../../../src/providers/provider.ts';
+import type { ActionTarget, Provider, ProviderOperations } from '../../../src/providers/provider.ts';
 import { type Prism, startPrism } from '../../support/prism.ts';
 import { providerAt } from './answeringServer.ts';
+import { bastion, ended, newDroplet, newLoadBalancer, newRecord, newVolume } from './operationsWorld.ts';
 
 let simulator: Simulator;
 let prism: Prism;
@@ -14,7 +15,7 @@ const violations: string[] = [];
 let judgedAnswers = 0;
 
 beforeAll(async () => {
-  simulator = await startSimulator();
+  simulator = await startSimulator({ actionMilliseconds: 20 });
   prism = await startPrism(simulator.url);
   const { token } = simulator;
   const limits = { token, timeoutMs: 30_000, maxAnswerBytes: 10_000_000 };
@@ -41,6 +42,18 @@ async function bothWays<T>(ask: (provider: Provider) => Promise<T>): Promise<T> 
   const through = await ask(judged);
   expect(through).toEqual(await ask(direct));
   return through;
+}
+
+function operationsOf({ operations }: Provider): ProviderOperations {
+  if (operations === undefined) throw new TypeError('the provider has no operations');
+  return operations;
+}
+
+/** The newest action of a resource, once it has ended. */
+async function endOf(operations: ProviderOperations, target: ActionTarget) {
+  const [newest] = await operations.actions(target);
+  if (newest === undefined) throw new RangeError('it has no action');
+  return ended(operations, newest);
 }
 
 describe('the client against the published contract', () => {
@@ -106,6 +119,67 @@ describe('the client against the published contract', () => {
     const range = { from: new Date('2026-05-20T10:00:00Z'), until: new Date('2026-05-20T16:00:00Z') };
     const series = await bothWays(async (provider) => provider.outboundBandwidth?.('412000105', range));
     expect(series?.map((samples) => samples.length)).toEqual([73]);
+  });
+
+  it('keeps it for every single resource and the sizes', async () => {
+    expect((await bothWays((provider) => operationsOf(provider).sizes())).length).toBeGreaterThan(20);
+    for (const kind of resourceKinds.filter((one) => one !== 'spaces_bucket')) {
+      const [first] = await direct.resources(kind);
+      const read = await bothWays((provider) => operationsOf(provider).read(kind, first?.externalId ?? ''));
+      expect(read).toEqual(first);
+    }
+  });
+
+  it('keeps it for what it asks to be made, found, and destroyed', async () => {
+    const operations = operationsOf(judged);
+    for (const wanted of [
+      { ...newDroplet, backups: true, userData: '#cloud-config', sshKeys: ['512189'] },
+      { ...newVolume, description: 'of a contract' },
+      newLoadBalancer,
+      newRecord,
+      { ...newRecord, type: 'CNAME', data: 'www.arcadia.example' } as const,
+      { ...newRecord, type: 'TXT', data: 'arcadia=1' } as const,
+    ]) {
+      const made = await operations.create(wanted);
+      expect(await operations.find(wanted)).toEqual([made]);
+      if (wanted.kind === 'droplet') await endOf(operations, { kind: 'droplet', ...made });
+      await operations.destroy(wanted.kind, made.externalId);
+      expect(await operations.find(wanted)).toEqual([]);
+    }
+  });
+
+  it('keeps it for actions, tags and firewalls', async () => {
+    const operations = operationsOf(judged);
+    const volume = await operations.create(newVolume);
+    const target = { kind: 'volume', ...volume } as const;
+    const membership = { droplet_id: bastion.externalId, region: 'syd1' } as const;
+    for (const request of [
+      { type: 'resize', size_gigabytes: 30, region: 'syd1' },
+      { type: 'attach', ...membership },
+      { type: 'detach', ...membership },
+    ] as const) {
+      await operations.startAction(target, request);
+      expect(await endOf(operations, target)).toMatchObject({ type: request.type, status: 'completed' });
+    }
+    for (const request of [
+      { type: 'power_off' },
+      { type: 'resize', size: 's-1vcpu-2gb', disk: false },
+      { type: 'power_on' },
+      { type: 'rename', name: 'ops-bastion-2' },
+      { type: 'disable_backups' },
+      { type: 'enable_backups' },
+      { type: 'shutdown' },
+    ] as const) {
+      await operations.startAction(bastion, request);
+      expect(await endOf(operations, bastion)).toMatchObject({ type: request.type, status: 'completed' });
+    }
+    for (const tagged of [bastion, target]) {
+      await operations.tag(tagged, ['contract:made']);
+      await operations.untag(tagged, ['contract:made']);
+    }
+    const firewallId = simulator.state.account.firewalls[0]?.id ?? '';
+    await operations.addToFirewall(firewallId, ['412000100']);
+    await operations.removeFromFirewall(firewallId, ['412000100']);
   });
 
   it('keeps it for errors: an unknown token, an unknown invoice', async () => {

@@ -122,6 +122,7 @@ describe('a resource in our words', () => {
         image_slug: null,
         image_name: 'golden',
         vpc_uuid: '760e09ef-dc84-11e8-981e-3cfdfeaae000',
+        backups_enabled: true,
         features: ['backups'],
         volume_ids: ['506f78a4-e098-11e5-ad9f-000f53306ae1'],
         snapshot_ids: [],

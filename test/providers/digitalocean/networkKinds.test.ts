@@ -65,7 +65,14 @@ describe('the network', () => {
   it('lists every page of each', async () => {
     const { firewalls, vpcs, reservedIpv6s } = simulator.state.account;
     for (let index = 0; index < 250; index += 1) {
-      firewalls.push({ id: `firewall-${index}`, name: `firewall-${index}` });
+      firewalls.push({
+        id: `firewall-${index}`,
+        name: `firewall-${index}`,
+        status: 'succeeded',
+        pending_changes: [],
+        droplet_ids: [],
+        tags: [],
+      });
       vpcs.push({ id: `vpc-${index}`, name: `vpc-${index}` });
       reservedIpv6s.push({
         ip: `2001:db8:1::${index.toString(16)}`,

@@ -1,0 +1,176 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Day } from '../../domain/calendar.ts';
+import { Conflict, Unprocessable } from '../../domain/errors.ts';
+import { Decimal } from '../../domain/money.ts';
+import { ExchangeRate, type RateSource } from '../../entities/exchangeRate.ts';
+import type { Session } from '../../session.ts';
+import { recordAudit } from '../recordAudit.ts';
+
+export interface NewExchangeRate {
+  readonly fromCurrency: string;
+  readonly toCurrency: string;
+  /** Units of `toCurrency` for one of `fromCurrency`, a decimal string. */
+  readonly rate: string;
+  readonly effectiveFrom: Day;
+}
+
+export interface RateRequest {
+  readonly actor: Session;
+  readonly now: Date;
+  readonly source: RateSource;
+  /** Puts another rate in place of one that is there; needs a reason. */
+  readonly replace?: boolean | undefined;
+  readonly reason?: string | undefined;
+  readonly requestId?: string | undefined;
+}
+
+/** A rate as it was used: of which pair, and from which day it is in force. */
+export interface RateInForce {
+  readonly from: string;
+  readonly to: string;
+  readonly rate: Decimal;
+  /** Null where both are one currency. */
+  readonly effectiveFrom: Day | null;
+}
+
+/** There is no rate of a pair for a day. */
+export class MissingExchangeRate extends Unprocessable {
+  constructor(from: string, to: string, day: Day) {
+    super('missing_exchange_rate', `there is no rate from ${from} to ${to} in force on ${day}`, {
+      context: { from, to, day },
+    });
+  }
+}
+
+/**
+ * Sets rates, all or none; each change is audited. A rate that is there already with the same value stays as it is.
+ * @returns how many were written
+ * @throws Unprocessable `same_currency`, `reason_required`; Conflict `exchange_rate_exists` where another rate is there and `replace` is not said
+ */
+export function setExchangeRates(
+  em: EntityManager,
+  rates: readonly NewExchangeRate[],
+  request: RateRequest,
+): Promise<number> {
+  if (request.replace === true && request.reason === undefined) {
+    throw new Unprocessable('reason_required', 'replacing a rate needs a reason', { field: 'reason' });
+  }
+  return em.transactional(async (transaction) => {
+    let written = 0;
+    for (const rate of rates) written += await setOne(transaction, rate, request);
+    return written;
+  });
+}
+
+async function setOne(em: EntityManager, wanted: NewExchangeRate, request: RateRequest): Promise<number> {
+  const { fromCurrency, toCurrency, rate, effectiveFrom } = wanted;
+  if (fromCurrency === toCurrency) {
+    throw new Unprocessable(
+      'same_currency',
+      `a rate is between two currencies, not from ${fromCurrency} to itself`,
+      {
+        field: 'to_currency',
+      },
+    );
+  }
+  const [created] = await em.execute<{ id: string }[]>(
+    `insert into exchange_rates (from_currency, to_currency, rate, effective_from, source, created_at, created_by)
+     values (?, ?, ?, ?, ?, ?, ?) on conflict (from_currency, to_currency, effective_from) do nothing returning id`,
+    [fromCurrency, toCurrency, rate, effectiveFrom, request.source, request.now, request.actor.subject],
+  );
+  if (created !== undefined) {
+    await audit(em, created.id, null, wanted, request);
+    return 1;
+  }
+  const [there] = await em.execute<{ id: string; rate: string }[]>(
+    `select id, trim_scale(rate)::text as rate from exchange_rates
+     where from_currency = ? and to_currency = ? and effective_from = ? for update`,
+    [fromCurrency, toCurrency, effectiveFrom],
+  );
+  if (there === undefined || new Decimal(there.rate).equals(rate)) return 0;
+  if (request.replace !== true) {
+    throw new Conflict(
+      'exchange_rate_exists',
+      `from ${effectiveFrom} one ${fromCurrency} is ${there.rate} ${toCurrency} already: say replace, with a reason, to correct it`,
+      { context: { from: fromCurrency, to: toCurrency, effective_from: effectiveFrom, rate: there.rate } },
+    );
+  }
+  await em.execute(
+    'update exchange_rates set rate = ?, source = ?, created_at = ?, created_by = ? where id = ?',
+    [rate, request.source, request.now, request.actor.subject, there.id],
+  );
+  await audit(em, there.id, there.rate, wanted, request);
+  return 1;
+}
+
+function audit(
+  em: EntityManager,
+  id: string,
+  before: string | null,
+  { fromCurrency, toCurrency, rate, effectiveFrom }: NewExchangeRate,
+  { actor, now, source, reason, requestId }: RateRequest,
+): Promise<void> {
+  return recordAudit(em, actor, {
+    occurredAt: now,
+    action: before === null ? 'exchange_rate.create' : 'exchange_rate.replace',
+    subjectType: 'exchange_rate',
+    subjectId: id,
+    ...(before === null ? {} : { before: { rate: before } }),
+    after: { from: fromCurrency, to: toCurrency, rate, effective_from: effectiveFrom, source },
+    ...(reason === undefined ? {} : { reason }),
+    ...(requestId === undefined ? {} : { requestId }),
+  });
+}
+
+/**
+ * The rate of each currency into one on a day: the last that began by then.
+ * @throws MissingExchangeRate for the first pair, by name, that has none
+ */
+export async function ratesInForce(
+  em: EntityManager,
+  currencies: Iterable<string>,
+  to: string,
+  day: Day,
+): Promise<ReadonlyMap<string, RateInForce>> {
+  const found = new Map<string, RateInForce>();
+  for (const from of [...new Set(currencies)].sort()) {
+    if (from === to) {
+      found.set(from, { from, to, rate: new Decimal(1), effectiveFrom: null });
+      continue;
+    }
+    const [row] = await em.find(
+      ExchangeRate,
+      { fromCurrency: from, toCurrency: to, effectiveFrom: { $lte: day } },
+      { orderBy: { effectiveFrom: 'desc' }, limit: 1 },
+    );
+    if (row === undefined) throw new MissingExchangeRate(from, to, day);
+    found.set(from, { from, to, rate: new Decimal(row.rate), effectiveFrom: row.effectiveFrom });
+  }
+  return found;
+}
+
+/** A page of rates by pair, the latest of each first; `after` is the last one's from, to and day. */
+export function listExchangeRates(
+  em: EntityManager,
+  filter: { readonly from?: string | undefined; readonly to?: string | undefined },
+  page: { readonly after: readonly [string, string, Day] | undefined; readonly limit: number },
+): Promise<ExchangeRate[]> {
+  const [from, to, day] = page.after ?? [];
+  return em.find(
+    ExchangeRate,
+    {
+      ...(filter.from === undefined ? {} : { fromCurrency: filter.from }),
+      ...(filter.to === undefined ? {} : { toCurrency: filter.to }),
+      ...(from === undefined || to === undefined || day === undefined
+        ? {}
+        : {
+            $or: [
+              { fromCurrency: { $gt: from } },
+              { fromCurrency: from, toCurrency: { $gt: to } },
+              { fromCurrency: from, toCurrency: to, effectiveFrom: { $lt: day } },
+            ],
+          }),
+    },
+    { orderBy: { fromCurrency: 'asc', toCurrency: 'asc', effectiveFrom: 'desc' }, limit: page.limit + 1 },
+  );
+}
