@@ -17,8 +17,8 @@ const server = ['<rootDir>/test/**/*.server.test.ts'];
 export default {
   // A busy machine is slow, not wrong.
   testTimeout: 60_000,
-  // Most of what takes long here waits; two at a time make use of two cores.
-  maxWorkers: 2,
+  // Most of what takes long here waits for something: three at a time make use of two cores.
+  maxWorkers: 3,
   reporters: ['default', '<rootDir>/scripts/summaryReporter.mjs'],
   projects: [
     {
