@@ -4,6 +4,7 @@ import {
   continueAsNew,
   defineSignal,
   ParentClosePolicy,
+  patched,
   setHandler,
   startChild,
   upsertSearchAttributes,
@@ -53,28 +54,39 @@ export async function issuePeriod(input: IssuePeriodInput): Promise<IssuePeriodR
       await condition(() => isUrgent, wait);
     }
   }
-  let held = 0;
-  do {
-    draftsCame = false;
-    if (step === 'reprice') {
-      enterPhase('repricing', 'Pricing drafts again whose usage changed');
-      await repriceDrafts();
-      enterPhase('checking', 'Computing every invoice again from its inputs');
-      await provePeriod(period);
-      step = 'issue';
-    }
-    enterPhase('issuing', 'Issuing the drafts');
-    await issueDrafts();
-    held = await databaseActivities.recordIssue({ period });
-    step = 'reprice';
-  } while (draftsCame);
+  let held = await issueAll();
   if (issued > 0) await push();
+  // Drafts may have come while finance was being told.
+  while (draftsCame && patched('drafts-while-pushing')) {
+    held = await issueAll();
+    await push();
+  }
 
   const summary = `${issued} issued, ${repriced} of them priced again; ${held} drafts are held`;
   enterPhase('done', summary);
   if (held > 0) reportProblem('drafts_held', summary);
   else clearProblem();
   return { period, repriced, issued, held };
+
+  /** @returns how many drafts are held */
+  async function issueAll(): Promise<number> {
+    let left = 0;
+    do {
+      draftsCame = false;
+      if (step === 'reprice') {
+        enterPhase('repricing', 'Pricing drafts again whose usage changed');
+        await repriceDrafts();
+        enterPhase('checking', 'Computing every invoice again from its inputs');
+        await provePeriod(period);
+        step = 'issue';
+      }
+      enterPhase('issuing', 'Issuing the drafts');
+      await issueDrafts();
+      left = await databaseActivities.recordIssue({ period });
+      step = 'reprice';
+    } while (draftsCame);
+    return left;
+  }
 
   async function repriceDrafts(): Promise<void> {
     do {

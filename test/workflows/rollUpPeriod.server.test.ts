@@ -240,7 +240,9 @@ describe('rollUpPeriod', () => {
     });
     expect(summary).toMatchObject({ invoiced: 20, failed: 0 });
     expect(await handle.result()).toMatchObject({ invoiced: 20 });
-    expect(await issued(period)).toMatchObject({ issued: 20 });
+    // By the issue that the rollup started first, where that had not ended yet, or by the one that the retry did.
+    await issued(period);
+    expect(await count(`tenant_invoices where status = 'issued' and period_start = '${period}'`)).toBe(20);
   });
 
   it('fails with the rows named, and issues nothing, where an invoice is not what its inputs say', async () => {
