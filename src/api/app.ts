@@ -40,6 +40,8 @@ export function createApp(options: AppOptions): App {
   if (api.config.CORS_ORIGINS.length > 0) app.use(allowOrigins(api.config.CORS_ORIGINS));
   app.use(checkBodyHeaders(uploadPaths));
   app.use(limits.byAddress);
+  // A router tries all of its paths on each request. What comes by the thousand a second has a short one of its own.
+  app.use(createRouter(api, limits.bySubject, webhookRoutes).routes());
   const router = createRouter(api, limits.bySubject);
   app.use(router.routes());
   app.use(refuseUnrouted(router));
@@ -47,11 +49,15 @@ export function createApp(options: AppOptions): App {
 }
 
 /** The router alone; a test compares what it serves with the OpenAPI document. */
-export function createRouter(api: ApiDependencies, limitSubject: ApiMiddleware): Router<RequestState> {
+export function createRouter(
+  api: ApiDependencies,
+  limitSubject: ApiMiddleware,
+  served: readonly Route[] = routes,
+): Router<RequestState> {
   // Paths are exact: with the router's defaults `/API/V1/…` and a trailing slash would be the same route.
   const router = new Router<RequestState>({ exclusive: 'specificity', sensitive: true, strict: true });
   const checkToken = authenticate(api.config);
-  for (const route of routes) {
+  for (const route of served) {
     const checkSignature = route.webhook === undefined ? [] : [verifySignature(route.webhook, api.config)];
     const before = route.access === 'public' ? [] : [...checkSignature, ...checkToken, limitSubject];
     router[route.method](
@@ -103,9 +109,8 @@ const uploadPaths: ReadonlySet<string> = new Set(
   routes.filter((route) => route.upload !== undefined).map((route) => route.path),
 );
 
-const webhookPaths: ReadonlySet<string> = new Set(
-  routes.filter((route) => route.webhook !== undefined).map((route) => route.path),
-);
+const webhookRoutes = routes.filter((route) => route.webhook !== undefined);
+const webhookPaths: ReadonlySet<string> = new Set(webhookRoutes.map((route) => route.path));
 
 const nameRoute =
   (route: Route): ApiMiddleware =>
@@ -132,9 +137,10 @@ const identifyRequest: ApiMiddleware = (ctx, next) => {
   return next();
 };
 
-const logRequest =
-  (api: ApiDependencies, metrics: Metrics | undefined): ApiMiddleware =>
-  async (ctx, next) => {
+const logRequest = (api: ApiDependencies, metrics: Metrics | undefined): ApiMiddleware => {
+  // Its lines are made below, of fields that hold no secret: to look for some in each costs as much as to write it.
+  const log = api.log.child({}, { redact: [] });
+  return async (ctx, next) => {
     const start = performance.now();
     metrics?.startRequest();
     await next();
@@ -142,7 +148,7 @@ const logRequest =
     const route = ctx.state.route ?? 'unmatched';
     metrics?.endRequest(ctx.method, route, ctx.status, milliseconds / 1000);
     const { caller, requestId } = ctx.state;
-    api.log.info(
+    log.info(
       {
         request_id: requestId,
         method: ctx.method,
@@ -157,6 +163,7 @@ const logRequest =
       'request',
     );
   };
+};
 
 const answerProblems =
   (api: ApiDependencies): ApiMiddleware =>

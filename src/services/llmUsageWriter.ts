@@ -10,9 +10,10 @@ export type LlmUsageWriter = SharedCommit<LlmUsage, LlmUsageReceipt>;
 const largestGroup = 2_000;
 const longestQueue = 20_000;
 
-/** A hundred inserts cost more than the commit around them. Some milliseconds bring so many together where so much comes. */
-const goodGroup = 100;
-const gatherMilliseconds = 5;
+/** So many inserts cost more than the commit around them, and who sent them needs as long to read the answers as the next group to be written. */
+const goodGroup = 32;
+/** In which so many come together where so much comes. */
+const gatherMilliseconds = 4;
 
 /** While one group waits for the disk PostgreSQL can work on another, and this process on a third; each holds a connection. */
 const mostAtOnce = 4;
