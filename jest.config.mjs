@@ -20,6 +20,7 @@ export default {
   // Most of what takes long here waits for something: three at a time make use of two cores.
   maxWorkers: 3,
   reporters: ['default', '<rootDir>/scripts/summaryReporter.mjs'],
+  testSequencer: '<rootDir>/scripts/longestFirst.mjs',
   projects: [
     {
       ...shared,

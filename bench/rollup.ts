@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,6 +13,7 @@ import type { rollUpPeriod } from '../src/workflows/index.ts';
 import { searchAttributeTypes } from '../src/workflows/searchAttributes.ts';
 import { taskQueues } from '../src/workflows/taskQueues.ts';
 import { openBenchDatabase, withClient } from './benchDatabase.ts';
+import { processFigures, resetPeak } from './processFigures.ts';
 import { fillRollUpBooks, period } from './rollupBooks.ts';
 import { serverCpuSeconds } from './serverCpu.ts';
 import { workerFlags } from './workerFlags.ts';
@@ -40,8 +41,6 @@ const options = z
   .parse(given);
 
 const projectFolder = path.resolve(import.meta.dirname, '..');
-/** Of a worker's clock ticks; what Linux has used since ever. */
-const ticksPerSecond = 100;
 
 interface Measured {
   readonly tenants: number;
@@ -100,7 +99,7 @@ async function measure(tenants: number): Promise<Measured> {
       const run = await rollUp(temporal.address, async () => {
         await admin.query('select pg_stat_statements_reset()');
         // Bundling takes more memory than working: the peak is that of the run.
-        await writeFile(`/proc/${worker.pid}/clear_refs`, '5');
+        await resetPeak(worker.pid);
         rssBeforeMb = (await processFigures(worker.pid)).peakRssMb;
         before = await cpuSeconds();
       });
@@ -176,17 +175,6 @@ const execute = (client: Client, month: string) =>
     taskQueue: taskQueues.billing,
     args: [{ period: month }],
   });
-
-async function processFigures(pid: number): Promise<{ peakRssMb: number; cpuSeconds: number }> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // After the name in brackets: state is the first, user and system time the 12th and 13th.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return {
-    peakRssMb: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024,
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
-  };
-}
 
 async function databaseFigures(admin: pg.Client) {
   const {

@@ -15,8 +15,16 @@ export interface UsageServer {
 const poolSize = '10';
 const projectFolder = path.resolve(import.meta.dirname, '..');
 
-/** The API as `npm run server` runs it, with its log and all its checks; a token of the gateway opens it. */
-export async function startApiServer(folder: string, databaseUrl: string): Promise<UsageServer> {
+/** The API in a process of its own, and tokens that it takes. */
+export interface ApiServer {
+  readonly address: string;
+  readonly program: Program;
+  /** The headers of a caller; `tenant_id` for one of a tenant. */
+  headersOf(claims: { readonly role: string; readonly tenant_id?: string }): Readonly<Record<string, string>>;
+}
+
+/** The API as `npm run server` runs it, with its log and all its checks. */
+export async function startApi(folder: string, databaseUrl: string): Promise<ApiServer> {
   const secret = 'a secret of this benchmark alone, which has more than 64 bytes of text in it';
   const port = await freePort();
   const program = await start('api', folder, 'src/server.ts', {
@@ -25,18 +33,30 @@ export async function startApiServer(folder: string, databaseUrl: string): Promi
     API_PORT: String(port),
     METRICS_PORT: '0',
     JWT_SECRET: secret,
-    // What a loaded machine needs; the limiter counts all the same.
+    // What a loaded machine needs; the limiters count all the same.
+    RATE_LIMIT_PER_MINUTE: '9999999',
     INTEGRATION_RATE_LIMIT_PER_MINUTE: '9999999',
-  });
-  const token = jsonwebtoken.sign({ sub: 'gateway', typ: 'access', role: 'gateway' }, secret, {
-    algorithm: 'HS512',
-    expiresIn: '1h',
   });
   const address = `http://127.0.0.1:${port}`;
   await answers(`${address}/api/health`, program);
   return {
+    address,
+    program,
+    headersOf: (claims) => ({
+      authorization: `Bearer ${jsonwebtoken.sign({ sub: 'bench', typ: 'access', ...claims }, secret, {
+        algorithm: 'HS512',
+        expiresIn: '1h',
+      })}`,
+    }),
+  };
+}
+
+/** The API where it takes in usage; a token of the gateway opens it. */
+export async function startApiServer(folder: string, databaseUrl: string): Promise<UsageServer> {
+  const { address, program, headersOf } = await startApi(folder, databaseUrl);
+  return {
     url: `${address}/api/v1/integrations/llm-usage`,
-    headers: { authorization: `Bearer ${token}` },
+    headers: headersOf({ role: 'gateway' }),
     program,
   };
 }

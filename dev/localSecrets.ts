@@ -13,6 +13,7 @@ const secrets = z.object({
   simulatorToken: z.string(),
   financeWebhookSecret: webhookSecret,
   gatewayWebhookSecret: webhookSecret,
+  encryptionKey: z.string().startsWith('local:'),
 });
 /** The secrets of this folder's demo: drawn once, so that a token of yesterday still works today. */
 export type LocalSecrets = z.infer<typeof secrets>;
@@ -29,6 +30,7 @@ export async function localSecrets(dataFolder: string): Promise<LocalSecrets> {
     simulatorToken: randomBytes(24).toString('base64url'),
     financeWebhookSecret: drawWebhookSecret(),
     gatewayWebhookSecret: drawWebhookSecret(),
+    encryptionKey: `local:${randomBytes(32).toString('base64')}`,
   };
   // Those of an earlier version stay: its passwords and tokens are in use.
   const all = secrets.parse({ ...drawn, ...secrets.partial().safeParse(kept).data });

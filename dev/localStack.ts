@@ -71,6 +71,7 @@ export function localStackSteps(
     ...(stack.financeUrl === null ? {} : financeEnvironment(stack.financeUrl, secrets)),
     ...(stack.simulatorUrl !== null && process.env['INVOICE_ISSUER_NAME'] === undefined ? demoIssuer : {}),
     GATEWAY_WEBHOOK_SECRET: process.env['GATEWAY_WEBHOOK_SECRET'] ?? secrets.gatewayWebhookSecret,
+    ENCRYPTION_KEYS: process.env['ENCRYPTION_KEYS'] ?? secrets.encryptionKey,
   });
   // Its own configuration, not that of the programs that it starts, decides where this process connects to.
   const temporalConfig = {

@@ -5,15 +5,20 @@ import path from 'node:path';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { Command } from 'commander';
 import { parse } from 'csv-parse';
-import { type FocusVersion, focusVersions } from '../src/domain/focusColumns.ts';
+import { type FocusAllocation, type FocusVersion, focusVersions } from '../src/domain/focusColumns.ts';
+import { Decimal } from '../src/domain/money.ts';
 import { startOrm } from '../src/orm.ts';
 import { exportFocus } from '../src/services/exportFocus.ts';
-import { systemSession } from '../src/session.ts';
+import { exportTenantFocus } from '../src/services/exportTenantFocus.ts';
+import { forSession, systemSession } from '../src/session.ts';
 import { openCheckDatabase } from './checkFocusDatabase.ts';
 import { checkFocus } from './checkFocusRules.ts';
-import { installValidator, NoPython } from './checkFocusValidator.ts';
+import { type Applicability, installValidator, NoPython } from './checkFocusValidator.ts';
 
-/** `npm run check:focus`: exports every month, asks the official validator of FOCUS 1.2, and our own rules of 1.2 and 1.4. */
+/**
+ * `npm run check:focus`: exports every month of the provider's charges and of the tenants', asks the official validator of FOCUS 1.2,
+ * and our own rules of 1.2 and 1.4.
+ */
 const program = new Command()
   .name('check:focus')
   .description('Check the FOCUS exports by the official validator (1.2) and by our own rules (1.2 and 1.4).')
@@ -28,28 +33,34 @@ program.parse();
 const options = program.opts<{ databaseUrl?: string; period: string[]; folder?: string; python?: string }>();
 
 const goldenPeriod = '2026-04-01';
+const issuer = 'Arcadia Cloud Pty Ltd';
 
 /** One export that is checked. */
 interface CheckedFile {
   readonly name: string;
   readonly version: FocusVersion;
   readonly periods: readonly string[];
+  readonly of: Applicability;
+  /** Of the provider's charges. */
+  readonly allocation?: FocusAllocation;
 }
 
 try {
   const validator = await installValidator(options.python, console.log);
-  const { url, periods, close } = await source();
+  const { url, periods, tenantPeriods, close } = await source();
   const folder = options.folder ?? (await mkdtemp(path.join(os.tmpdir(), 'arcadia-focus-')));
   const orm = await startOrm({ url, poolSize: 3 });
   try {
     await mkdir(folder, { recursive: true });
-    for (const file of filesOf(periods)) {
+    for (const file of [...filesOf(periods), ...tenantFilesOf(tenantPeriods)]) {
       const target = path.join(folder, `${file.name}.csv`);
-      const lines = await writeExport(orm, file, target);
-      console.log(`\n${file.name}: ${file.periods.length} month(s), ${lines} lines`);
-      await checkByRules(target, file.version);
+      await writeExport(orm, file, target);
+      console.log(`\n${file.name}: ${file.periods.length} month(s)`);
+      const billed = await checkByRules(target, file.version);
+      if (file.of === 'tenants') await checkDocuments(orm, file, billed);
       if (file.version !== '1.2') continue;
-      const { passed, failed, skipped, otherBranches } = await validator.validate(await inAscii(target));
+      const read = await inAscii(target);
+      const { passed, failed, skipped, otherBranches } = await validator.validate(read, file.of);
       console.log(`  focus-validator: ${passed} passed, ${failed.length} failed, ${skipped} skipped`);
       for (const rule of otherBranches)
         console.log(`    (${rule}: not needed, the other branch of its OR holds)`);
@@ -67,26 +78,44 @@ try {
 
 async function source() {
   if (options.databaseUrl === undefined) {
-    console.log('filling a database with the simulated account');
+    console.log('filling a database with the simulated account, and with the invoices of three tenants');
     return openCheckDatabase();
   }
   const periods = options.period.length === 0 ? [goldenPeriod] : options.period;
-  return { url: options.databaseUrl, periods, close: async () => undefined };
+  return { url: options.databaseUrl, periods, tenantPeriods: periods, close: async () => undefined };
 }
 
 function filesOf(periods: readonly string[]): CheckedFile[] {
   return focusVersions.flatMap((version) => {
-    const all = { name: `focus-${version}-all`, version, periods };
-    const golden = { name: `focus-${version}-${goldenPeriod}`, version, periods: [goldenPeriod] };
-    return periods.length > 1 && periods.includes(goldenPeriod) ? [golden, all] : [all];
+    const file = (name: string, months: readonly string[], allocation: FocusAllocation): CheckedFile => ({
+      name: `focus-${version}-${name}`,
+      version,
+      periods: months,
+      of: 'provider',
+      allocation,
+    });
+    const hasMore = periods.length > 1 && periods.includes(goldenPeriod);
+    return [
+      ...(hasMore ? [file(goldenPeriod, [goldenPeriod], 'owners')] : []),
+      file('all', periods, 'owners'),
+      file('all-as-billed', periods, 'none'),
+    ];
   });
 }
 
-/** Months one below the other in one file. @returns how many lines it has */
-async function writeExport(orm: MikroORM, file: CheckedFile, target: string): Promise<number> {
+function tenantFilesOf(periods: readonly string[]): CheckedFile[] {
+  return focusVersions.map((version) => ({
+    name: `focus-${version}-tenants`,
+    version,
+    periods,
+    of: 'tenants',
+  }));
+}
+
+/** Months one below the other in one file. */
+async function writeExport(orm: MikroORM, file: CheckedFile, target: string): Promise<void> {
   await writeFile(target, '');
   let header: string | undefined;
-  let lines = 0;
   for (const period of file.periods) {
     const request = {
       period,
@@ -95,28 +124,66 @@ async function writeExport(orm: MikroORM, file: CheckedFile, target: string): Pr
       actor: systemSession,
       now: new Date(),
     } as const;
-    const month = await exportFocus(orm, request);
-    let text = Buffer.concat(await Array.fromAsync<Buffer>(month.content)).toString();
+    const { content } =
+      file.of === 'tenants'
+        ? await exportTenantFocus(orm, { ...request, issuer })
+        : await exportFocus(orm, { ...request, allocation: file.allocation });
+    const text = Buffer.concat(await Array.fromAsync<Buffer>(content)).toString();
     const first = text.slice(0, text.indexOf('\n') + 1);
     if (header !== undefined && first !== header)
       throw new Error(`${period} has other columns than the months before`);
-    if (header !== undefined) text = text.slice(first.length);
+    await appendFile(target, header === undefined ? text : text.slice(first.length));
     header = first;
-    lines += month.lines;
-    await appendFile(target, text);
   }
-  return lines;
 }
 
-async function checkByRules(target: string, version: FocusVersion): Promise<void> {
+/** @returns what the file bills by document, in units of its currency */
+async function checkByRules(target: string, version: FocusVersion): Promise<ReadonlyMap<string, Decimal>> {
   let check: ReturnType<typeof checkFocus> | undefined;
+  let header: readonly string[] = [];
+  let lines = 0;
+  const billed = new Map<string, Decimal>();
   for await (const record of createReadStream(target).pipe(parse())) {
     const cells = record as readonly string[];
-    if (check === undefined) check = checkFocus(version, cells);
-    else check.row(cells.map((cell) => (cell === '' ? null : cell)));
+    if (check === undefined) {
+      header = cells;
+      check = checkFocus(version, header);
+      continue;
+    }
+    lines += 1;
+    check.row(cells.map((cell) => (cell === '' ? null : cell)));
+    const document = cells[header.indexOf('InvoiceId')] ?? '';
+    const cost = cells[header.indexOf('BilledCost')] ?? '0';
+    billed.set(document, (billed.get(document) ?? new Decimal(0)).plus(cost));
   }
   const faults = check?.finish() ?? ['the file is empty'];
+  console.log(`  ${lines} lines of ${billed.size} documents`);
   console.log(`  our rules of ${version}: ${check?.rules ?? 0} rules, ${faults.length} broken`);
+  report(faults);
+  return billed;
+}
+
+/** Each invoice and credit note of the months is in the file with what it says is to be paid, and nothing else is. */
+async function checkDocuments(
+  orm: MikroORM,
+  { periods }: CheckedFile,
+  billed: ReadonlyMap<string, Decimal>,
+): Promise<void> {
+  const documents = await forSession(orm, systemSession).execute<{ number: string; total: string }[]>(
+    `with invoice as (
+       select id, number, total_cents from tenant_invoices
+       where period_start in (select jsonb_array_elements_text(?::jsonb)::date) and status in ('issued', 'paid')
+     )
+     select number, total_cents::text as total from invoice
+     union all select note.number, (-note.total_cents)::text from credit_notes note join invoice on invoice.id = note.invoice_id`,
+    [JSON.stringify(periods)],
+  );
+  const stated = new Map(documents.map(({ number, total }) => [number, new Decimal(total).dividedBy(100)]));
+  const faults = [...new Set([...stated.keys(), ...billed.keys()])].flatMap((number) => {
+    const [wanted, found] = [stated.get(number) ?? 0, billed.get(number) ?? new Decimal(0)];
+    return found.equals(wanted) ? [] : [`${number} is over ${wanted}, and its rows bill ${found.toFixed()}`];
+  });
+  console.log(`  documents: ${stated.size}, of which ${faults.length} do not add up`);
   report(faults);
 }
 

@@ -8,15 +8,21 @@ import { startPostgres } from '../dev/stack/postgres.ts';
 import { startOrm } from '../src/orm.ts';
 import { migrateDatabase } from '../src/services/migrateDatabase.ts';
 import { fillBooks } from './checkFocusBooks.ts';
+import { fillTenantBooks } from './checkFocusTenantBooks.ts';
 
 export interface CheckDatabase {
   readonly url: string;
-  /** Oldest first. */
+  /** Of the provider's invoices, oldest first. */
   readonly periods: readonly string[];
+  /** Of the tenants' invoices. */
+  readonly tenantPeriods: readonly string[];
   close(): Promise<void>;
 }
 
-/** A PostgreSQL of its own with the simulated account's inventory and all of its invoices; it goes away when it is closed. */
+/**
+ * A PostgreSQL of its own with the simulated account's inventory and all of its invoices, and three tenants with theirs; it goes away
+ * when it is closed.
+ */
 export async function openCheckDatabase(): Promise<CheckDatabase> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'arcadia-check-focus-'));
   const postgres = await startPostgres({
@@ -37,18 +43,18 @@ export async function openCheckDatabase(): Promise<CheckDatabase> {
       appPassword: 'arcadia-check',
     });
     await migrateDatabase(ownerUrl, 'arcadia_app');
-    return { url: appUrl, periods: await fill(appUrl), close };
+    return { url: appUrl, ...(await fill(appUrl)), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function fill(url: string): Promise<string[]> {
+async function fill(url: string): Promise<Pick<CheckDatabase, 'periods' | 'tenantPeriods'>> {
   const simulator = await startSimulator();
   const orm = await startOrm({ url, poolSize: 5 });
   try {
-    return await fillBooks(orm, simulator);
+    return { periods: await fillBooks(orm, simulator), tenantPeriods: await fillTenantBooks(orm) };
   } finally {
     await orm.close(true);
     await simulator.close();

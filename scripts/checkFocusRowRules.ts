@@ -21,6 +21,10 @@ const isCorrection = (row: Row) => row['ChargeClass'] === 'Correction';
 /** Of usage and purchases much is asked, unless they correct an earlier period. */
 const isPriced = (row: Row) => (isUsage(row) || row['ChargeCategory'] === 'Purchase') && !isCorrection(row);
 
+const isEarlier = (row: Row) => time(row, 'ChargePeriodEnd') <= time(row, 'BillingPeriodStart');
+const isTakenBack = (row: Row) =>
+  !isUsage(row) && row['ChargeCategory'] !== 'Purchase' && new Decimal(row['BilledCost'] ?? 0).lte(0);
+
 const in1_4: readonly FocusVersion[] = ['1.4'];
 
 function rule(
@@ -43,6 +47,10 @@ const sameAsBilled = (column: string, says: string, applies: (row: Row) => boole
   rule(says, (row) => !applies(row) || equal(row, column, 'BilledCost'));
 const product = (price: string, cost: string) => [
   rule(`${price} is null for a tax`, (row) => !isTax(row) || !has(row, price)),
+  rule(
+    `${price} is not null for usage and purchases, where there is the column`,
+    (row) => row[price] === undefined || !isPriced(row) || has(row, price),
+  ),
   rule(`${price} is not negative`, (row) => !has(row, price) || !new Decimal(row[price] ?? 0).isNegative()),
   rule(`${price} × PricingQuantity is ${cost}`, (row) => {
     if (isCorrection(row) || !has(row, price) || !has(row, 'PricingQuantity')) return true;
@@ -59,8 +67,12 @@ export const focusRowRules: readonly FocusRowRule[] = [
     before(row, 'ChargePeriodStart', 'ChargePeriodEnd'),
   ),
   rule(
-    'a correction is of a period before the billing period, and nothing else is',
-    (row) => isCorrection(row) === time(row, 'ChargePeriodEnd') <= time(row, 'BillingPeriodStart'),
+    'what is charged for a period before the billing period is a correction',
+    (row) => !isEarlier(row) || isCorrection(row),
+  ),
+  rule(
+    'a correction is of a period before the billing period, or takes back a part of an invoice',
+    (row) => !isCorrection(row) || isEarlier(row) || isTakenBack(row),
   ),
   rule(
     'a purchase is not charged by usage',

@@ -166,7 +166,8 @@ function headerFaults(rules: Readonly<Record<string, ColumnRule>>, header: reado
 /** What only many rows together can break. */
 function checkDataset(version: FocusVersion, note: (rule: string, place: string) => void) {
   const parents = new Map<string, string | null>();
-  const details = new Set<string>();
+  /** Of each, whether it was that of a part of a split charge: the parts share the number of the charge on its invoice. */
+  const details = new Map<string, boolean>();
   let billed: Decimal = new Decimal(0);
   let effective: Decimal = new Decimal(0);
   const oneParent = (child: string, parent: string, row: Row, place: string) => {
@@ -187,8 +188,11 @@ function checkDataset(version: FocusVersion, note: (rule: string, place: string)
       effective = effective.plus(row['EffectiveCost'] ?? 0);
       if (version !== '1.4' || (row['InvoiceDetailId'] ?? null) === null) return;
       const detail = JSON.stringify([row['InvoiceIssuerName'], row['InvoiceId'], row['InvoiceDetailId']]);
-      if (details.has(detail)) note('InvoiceDetailId is unique on its invoice', place);
-      details.add(detail);
+      const isPart = (row['AllocatedMethodId'] ?? null) !== null;
+      if (details.has(detail) && !(isPart && details.get(detail) === true)) {
+        note('InvoiceDetailId is unique on its invoice, but for the parts of a split charge', place);
+      }
+      details.set(detail, isPart);
     },
     finish() {
       // There is no purchase here that covers the usage of another row.

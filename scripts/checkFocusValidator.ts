@@ -8,25 +8,37 @@ const run = promisify(execFile);
 
 const packages = ['focus-validator==2.2.1', 'pyarrow<22'];
 const modelVersion = '1.2.0.1';
-/**
- * What DigitalOcean's invoices have of what the specification makes conditional. Without them the validator passes over the
- * conditional columns. Not here: price lists and negotiated prices, since no invoice says a unit price.
- */
-const applicability = [
-  'ACCOUNT_NAMING_SUPPORTED',
-  'BILLING_BASED_ON_PROVISIONED_RESOURCES_SUPPORTED',
-  'MULTIPLE_PRICING_CATEGORIES_SUPPORTED',
-  'REGION_SUPPORTED',
-  'RESOURCE_TYPE_ASSIGNMENT_SUPPORTED',
-  'SUB_ACCOUNT_SUPPORTED',
-  'TAGGING_SUPPORTED',
-  'UNIT_PRICING_SUPPORTED',
-  'USAGE_MEASUREMENT_SUPPORTED',
-];
+/** What an export has of what the specification makes conditional. Without them the validator passes over the conditional columns. */
+export type Applicability = 'provider' | 'tenants';
+const applicability: Readonly<Record<Applicability, readonly string[]>> = {
+  /** DigitalOcean's invoices. Not here: price lists and negotiated prices, since no invoice says a unit price. */
+  provider: [
+    'ACCOUNT_NAMING_SUPPORTED',
+    'BILLING_BASED_ON_PROVISIONED_RESOURCES_SUPPORTED',
+    'MULTIPLE_PRICING_CATEGORIES_SUPPORTED',
+    'REGION_SUPPORTED',
+    'RESOURCE_TYPE_ASSIGNMENT_SUPPORTED',
+    'SUB_ACCOUNT_SUPPORTED',
+    'TAGGING_SUPPORTED',
+    'UNIT_PRICING_SUPPORTED',
+    'USAGE_MEASUREMENT_SUPPORTED',
+  ],
+  /** Tenants' invoices: by the catalog's prices, for deployments and not for single resources. */
+  tenants: [
+    'ACCOUNT_NAMING_SUPPORTED',
+    'MULTIPLE_PRICING_CATEGORIES_SUPPORTED',
+    'NEGOTIATED_PRICING_SUPPORTED',
+    'PUBLIC_PRICE_LIST_SUPPORTED',
+    'REGION_SUPPORTED',
+    'SUB_ACCOUNT_SUPPORTED',
+    'UNIT_PRICING_SUPPORTED',
+    'USAGE_MEASUREMENT_SUPPORTED',
+  ],
+};
 
 export interface Validator {
   /** @param file a CSV export of FOCUS 1.2 */
-  validate(file: string): Promise<ValidatorResult>;
+  validate(file: string, has: Applicability): Promise<ValidatorResult>;
 }
 
 export interface ValidatorResult {
@@ -72,12 +84,18 @@ export async function installValidator(
     "import sysconfig; print(sysconfig.get_path('purelib'))",
   ]);
   return {
-    validate: (file) => validate(path.join(bin, 'focus-validator'), stdout.trim(), path.resolve(file)),
+    validate: (file, has) =>
+      validate(path.join(bin, 'focus-validator'), stdout.trim(), path.resolve(file), has),
   };
 }
 
 /** It finds its rules relative to its working directory, and ends with status 0 whatever it found: its text is the result. */
-async function validate(program: string, sitePackages: string, file: string): Promise<ValidatorResult> {
+async function validate(
+  program: string,
+  sitePackages: string,
+  file: string,
+  has: Applicability,
+): Promise<ValidatorResult> {
   const { stdout } = await run(
     program,
     [
@@ -87,7 +105,7 @@ async function validate(program: string, sitePackages: string, file: string): Pr
       '--validate-version',
       modelVersion,
       '--applicability-criteria',
-      applicability.join(','),
+      applicability[has].join(','),
     ],
     { cwd: sitePackages, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, PYTHONUTF8: '1' } },
   );

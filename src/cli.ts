@@ -11,6 +11,8 @@ import {
 import {
   type FocusVersion as ExportVersion,
   focusVersions as exportVersions,
+  type FocusAllocation,
+  focusAllocations,
 } from './domain/focusColumns.ts';
 import { parsePeriod } from './domain/period.ts';
 import { downloadRates } from './integrations/centralBanks/download.ts';
@@ -25,6 +27,14 @@ import { seedCatalog } from './services/seedCatalog.ts';
 import { forSession, systemSession } from './session.ts';
 import { connectTemporal, temporalConnection } from './temporalClient.ts';
 import { setUpTemporal } from './temporalSetup/setUpTemporal.ts';
+
+interface ExportOptions {
+  readonly period: string;
+  readonly out: string;
+  readonly provider?: string;
+  readonly version: ExportVersion;
+  readonly allocation: FocusAllocation;
+}
 
 /** The one-shot steps of a deploy; each can run again. */
 const program = new Command().name('arcadia-cloud').description('The one-shot steps of a deploy.');
@@ -102,8 +112,13 @@ program
   .requiredOption('--out <file>', 'where to')
   .option('--provider <name>', 'of this provider alone')
   .addOption(new Option('--version <number>', 'of FOCUS').choices(exportVersions).default('1.2'))
-  .action(async (options: { period: string; out: string; provider?: string; version: ExportVersion }) => {
-    const { period, out, provider, version } = options;
+  .addOption(
+    new Option('--allocation <name>', 'with who bears each line, or the lines as the provider billed them')
+      .choices(focusAllocations)
+      .default('owners'),
+  )
+  .action(async (options: ExportOptions) => {
+    const { period, out, provider, version, allocation } = options;
     const orm = await startOrm({ url: readDatabaseConfig().DATABASE_URL, poolSize: 2 });
     try {
       const { invoices, lines } = await exportFocusFile(
@@ -112,6 +127,7 @@ program
           period: parsePeriod(period),
           version,
           provider,
+          allocation,
           actor: { ...systemSession, subject: 'cli' },
           now: new Date(),
         },

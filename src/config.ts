@@ -77,8 +77,26 @@ const margins = {
     .default('AUD'),
 };
 
-/** Whether webhooks may go to this very machine, also by http; for tries on it. */
+const encryptionKeyForm = 'expected <id>:<32 bytes in base64>, several of them separated by commas';
+/** What secrets are encrypted with in the database: the first one encrypts; while keys change, each of them decrypts. */
+const encryptionKeys = list
+  .pipe(
+    z.array(
+      z
+        .string()
+        .regex(/^[a-z0-9-]{1,32}:[A-Za-z0-9+/]{43}=$/, encryptionKeyForm)
+        .transform((text) => ({
+          id: text.slice(0, text.indexOf(':')),
+          key: text.slice(text.indexOf(':') + 1),
+        })),
+    ),
+  )
+  .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, 'has two keys of one id')
+  .default([]);
+
+/** Whether webhooks may go to this very machine, also by http; for tries on it. And what their secrets are encrypted with. */
 const webhooks = {
+  ENCRYPTION_KEYS: encryptionKeys,
   WEBHOOK_ALLOW_LOOPBACK: z
     .enum(['true', 'false'], { error: 'expected true or false' })
     .default('false')
@@ -136,6 +154,9 @@ const workerSchema = z.object({
     .regex(/^\d{1,9}(?:\.\d{1,2})?$/, 'expected an amount like 500 or 99.50')
     .default('500'),
   DRIFT_APPROVAL_HOURS: count.default(24),
+  /** For how many days webhooks that are over stay in the log, and after how many without one that was taken an endpoint is disabled. */
+  WEBHOOK_LOG_DAYS: count.default(90),
+  WEBHOOK_DISABLE_AFTER_DAYS: count.default(5),
   /** Where issued invoices are told, and what that is signed with; both or neither. */
   FINANCE_URL: url(/^https?$/, 'https://finance.example.com/arcadia').optional(),
   FINANCE_WEBHOOK_SECRET: webhookSecrets,
@@ -242,6 +263,7 @@ const secretNames = [
   'JWT_SECRET',
   'GATEWAY_WEBHOOK_SECRET',
   'FINANCE_WEBHOOK_SECRET',
+  'ENCRYPTION_KEYS',
 ];
 
 function read<Schema extends z.ZodType>(schema: Schema, environment: Environment): z.output<Schema> {

@@ -3,13 +3,7 @@ import { type SyncSpeed, syncSpeeds } from './domain/resourceKind.ts';
 import { workflowIds } from './workflows/ids.ts';
 import type { LaunchInput } from './workflows/messages.ts';
 import { syncQueues, taskQueues } from './workflows/taskQueues.ts';
-
-/** How long an evaluation of the alert rules may take, whoever started it. */
-export const alertsTimeoutMinutes = 50;
-/** How long a sweep of drift may take, whoever started it. */
-export const driftTimeoutMinutes = 50;
-/** A discovery that has not ended by then is ended, whoever started it: the next one goes on where it stopped. */
-export const discoveryTimeoutMinutes = 20 * 60;
+import { workflowStarts } from './workflows/workflowStarts.ts';
 
 /** When something starts by itself. Times are UTC. */
 export interface ScheduleDefinition {
@@ -74,14 +68,7 @@ export function schedulesFor(
       at: { minute: 20, hour: '*' },
       catchupWindow: '30 minutes',
       overlap: 'SKIP',
-      launch: {
-        workflow: 'sweepDrift',
-        workflowId: workflowIds.sweepDrift(),
-        taskQueue: taskQueues.provisioning,
-        summary: `Compare what runs at ${provider} with what was asked for`,
-        input: { provider },
-        timeoutMinutes: driftTimeoutMinutes,
-      },
+      launch: workflowStarts.sweepDrift({ provider }),
       note: 'Finds what differs from what was asked for, what is missing and what nobody asked for, and what it costs',
     },
     {
@@ -150,14 +137,7 @@ export function schedulesFor(
       at: { minute: [2, 32], hour: '*' },
       catchupWindow: '30 minutes',
       overlap: 'SKIP',
-      launch: {
-        workflow: 'pushReceivables',
-        workflowId: workflowIds.pushReceivables(),
-        taskQueue: taskQueues.billing,
-        summary: 'Tell the finance system of issued invoices',
-        // No time limit: while the finance system is away it waits, and does not hang.
-        input: {},
-      },
+      launch: workflowStarts.pushReceivables({}),
       note: 'Hands over what was issued and whose hand-over was not started or failed; issuing starts it at once',
     },
     {
@@ -165,14 +145,7 @@ export function schedulesFor(
       at: { minute: 50, hour: '*' },
       catchupWindow: '30 minutes',
       overlap: 'SKIP',
-      launch: {
-        workflow: 'evaluateAlerts',
-        workflowId: workflowIds.evaluateAlerts(),
-        taskQueue: taskQueues.billing,
-        summary: 'Evaluate the alert rules',
-        input: {},
-        timeoutMinutes: alertsTimeoutMinutes,
-      },
+      launch: workflowStarts.evaluateAlerts({}),
       note: 'Opens and resolves alerts by the books of this hour, and has webhooks sent that nobody sends',
     },
     {
@@ -196,14 +169,7 @@ export function schedulesFor(
       at: { minute: 23, hour: 2 },
       catchupWindow: '1 day',
       overlap: 'BUFFER_ONE',
-      launch: {
-        workflow: 'discoverInvoices',
-        workflowId: workflowIds.discoverInvoices(),
-        taskQueue: taskQueues.billing,
-        summary: `Discover and ingest the invoices of ${provider}`,
-        input: { provider },
-        timeoutMinutes: discoveryTimeoutMinutes,
-      },
+      launch: workflowStarts.discoverInvoices({ provider }),
       note: 'Finds new, restated and held invoices daily, and ingests them',
     },
   ];

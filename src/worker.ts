@@ -11,9 +11,10 @@ import { createLog } from './logging.ts';
 import { startOrm } from './orm.ts';
 import { configuredProviders } from './providers/configuredProviders.ts';
 import { refuseUnsafeDatabaseRole } from './services/refuseUnsafeDatabaseRole.ts';
+import { createSecretEncryption } from './services/webhooks/secretEncryption.ts';
 import { temporalConnection } from './temporalClient.ts';
 import { bundleWorkflows } from './workflowBundle.ts';
-import { allTaskQueues, type TaskQueue } from './workflows/taskQueues.ts';
+import { allTaskQueues, type TaskQueue, taskQueues } from './workflows/taskQueues.ts';
 
 /** Serves task queues until SIGINT or SIGTERM; what is in hand is finished first, or tried again elsewhere. */
 async function main(): Promise<void> {
@@ -55,6 +56,9 @@ async function main(): Promise<void> {
     providers: configuredProviders(config, pool, log),
     finance: configuredFinance(config),
     webhooks: createWebhookClient({ allowLoopback: config.WEBHOOK_ALLOW_LOOPBACK }),
+    encryption: createSecretEncryption(config.ENCRYPTION_KEYS),
+    webhookLogDays: config.WEBHOOK_LOG_DAYS,
+    webhookDisableAfterDays: config.WEBHOOK_DISABLE_AFTER_DAYS,
     reportingCurrency: config.REPORTING_CURRENCY,
     invoiceGraceHours: config.INVOICE_GRACE_HOURS,
     dunning: {
@@ -82,8 +86,10 @@ async function main(): Promise<void> {
         },
         // The default, 0.8 of the heartbeat time-out, leaves a busy machine too little of it.
         maxHeartbeatThrottleInterval: '10 seconds',
-        // Each activity may hold a connection; the rest of the pool is for the limiter and for those that hold two.
-        maxConcurrentActivityTaskExecutions: Math.max(2, Math.floor(config.DATABASE_POOL_SIZE / 2)),
+        // Each activity may hold a connection; the rest of the pool is for the limiter and for those that hold two. One that waits
+        // for an endpoint holds none.
+        maxConcurrentActivityTaskExecutions:
+          taskQueue === taskQueues.webhooks ? 100 : Math.max(2, Math.floor(config.DATABASE_POOL_SIZE / 2)),
         shutdownGraceTime: '20 seconds',
         shutdownForceTime: '40 seconds',
       }),

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { workflowBundle } from './support/worker.ts';
+import { workflowBundle } from './support/workflowBundle.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 

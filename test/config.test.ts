@@ -89,6 +89,22 @@ describe('configuration', () => {
     );
   });
 
+  it('takes keys that encrypt by their ids, and says nothing of one that is none', () => {
+    const key = 'K'.repeat(43);
+    const read = (keys: string) => () =>
+      readWorkerConfig({ ...worker, ENCRYPTION_KEYS: keys }).ENCRYPTION_KEYS;
+    expect(read(`2027:${key}=, 2026:${key}=`)()).toEqual([
+      { id: '2027', key: `${key}=` },
+      { id: '2026', key: `${key}=` },
+    ]);
+    expect(readWorkerConfig(worker).ENCRYPTION_KEYS).toEqual([]);
+    for (const wrong of [`${key}=`, `2027:${key}`, `2027:${key}A=`, `20 27:${key}=`, `2027:${key}=,x`]) {
+      expect(faultsOf(read(wrong))).toContain('ENCRYPTION_KEYS: expected <id>:<32 bytes in base64>');
+      expect(faultsOf(read(wrong))).not.toContain(key);
+    }
+    expect(faultsOf(read(`a:${key}=,a:${key}=`))).toContain('ENCRYPTION_KEYS: has two keys of one id');
+  });
+
   it('refuses an application role whose name is more than a plain one', () => {
     const read = (role: string) =>
       readMigrationConfig({ DATABASE_OWNER_URL: database, DATABASE_APP_ROLE: role });

@@ -13,8 +13,7 @@ const refusals = { 403: 'forbidden', 409: 'conflict', 422: 'unprocessable_entity
 /** Applies the faults on demand: before the routes, after them on their answer, or instead of them. */
 export function faultMiddleware(faults: Faults): Middleware<RequestState> {
   return async (ctx, next) => {
-    const { type }: { type?: unknown } = ctx.request.body ?? {};
-    const rule = faults.take({ method: ctx.method, path: ctx.path, type });
+    const rule = faults.take({ method: ctx.method, path: ctx.path, body: ctx.request.body });
     if (rule === undefined) return next();
     const { fault } = rule;
     switch (fault.kind) {
@@ -26,6 +25,9 @@ export function faultMiddleware(faults: Faults): Middleware<RequestState> {
       case 'stall':
         if (fault.ms === undefined) return leaveUnanswered(ctx);
         await sleep(fault.ms, undefined, { ref: false });
+        return next();
+      case 'hold':
+        await faults.removed(rule);
         return next();
       case 'reset':
         return cutConnection(ctx);

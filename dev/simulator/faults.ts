@@ -9,6 +9,8 @@ export const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('server_error'), status: z.int().min(500).max(599).default(500) }),
   /** The answer comes after `ms`, or never. */
   z.strictObject({ kind: z.literal('stall'), ms: milliseconds.optional() }),
+  /** The answer comes once the rule is removed. */
+  z.strictObject({ kind: z.literal('hold') }),
   /** The connection is cut before anything is done. */
   z.strictObject({ kind: z.literal('reset') }),
   /** The work is done, then the connection is cut. */
@@ -43,9 +45,10 @@ export const faultSchema = z.discriminatedUnion('kind', [
 ]);
 
 /**
- * A rule: which requests, what happens to them, how often. Without `match` every request fits; `path` is a regular
- * expression on the path (without query), `type` the type that the body names (`resize`). `skip` lets so many fitting requests pass first. `times` is 1 unless
- * given, and null means until the rule is removed; a shifting_pages rule shifts once and ignores it.
+ * A rule: which requests, what happens to them, how often. Without `match` every request fits; `path` is a regular expression on the
+ * path (without query), `body` one on the body's JSON, `type` the type that the body names (`resize`). `skip` lets so many fitting
+ * requests pass first. `times` is 1 unless given, and null means until the rule is removed; a shifting_pages rule shifts once and
+ * ignores it.
  */
 export const ruleSchema = z.strictObject({
   match: z
@@ -53,6 +56,7 @@ export const ruleSchema = z.strictObject({
       method: z.string().toUpperCase().optional(),
       path: z.string().refine(isRegExp).optional(),
       type: z.string().optional(),
+      body: z.string().refine(isRegExp).optional(),
     })
     .default({}),
   fault: faultSchema,
@@ -74,8 +78,8 @@ export type FaultRule = z.output<typeof ruleSchema> & {
 export interface FaultyRequest {
   readonly method: string;
   readonly path: string;
-  /** The type that the body names. */
-  readonly type: unknown;
+  /** As it was parsed. */
+  readonly body: unknown;
 }
 
 /** Paths where a fault makes sense, for a rule that names none. */
@@ -92,12 +96,14 @@ const defaultPaths: Partial<Record<Fault['kind'], RegExp>> = {
 export class Faults {
   #rules: FaultRule[] = [];
   #nextId = 1;
+  readonly #removals = new Map<number, PromiseWithResolvers<void>>();
 
   /** Adds a rule; throws a ZodError that names each invalid field. */
   add(input: FaultRuleInput): FaultRule {
     const rule = { ...ruleSchema.parse(input), id: this.#nextId, skipped: 0, hits: 0 };
     this.#nextId += 1;
     this.#rules.push(rule);
+    this.#removals.set(rule.id, Promise.withResolvers());
     return rule;
   }
 
@@ -105,11 +111,18 @@ export class Faults {
   remove(id: number): boolean {
     const before = this.#rules.length;
     this.#rules = this.#rules.filter((rule) => rule.id !== id);
+    this.#removals.get(id)?.resolve();
+    this.#removals.delete(id);
     return this.#rules.length < before;
   }
 
   clear(): void {
-    this.#rules = [];
+    for (const { id } of this.#rules) this.remove(id);
+  }
+
+  /** Comes back once a rule is removed. */
+  async removed({ id }: FaultRule): Promise<void> {
+    await this.#removals.get(id)?.promise;
   }
 
   /** All rules, used up ones too, with their hits. */
@@ -132,9 +145,12 @@ export class Faults {
   }
 }
 
-function fits(rule: FaultRule, { method, path, type }: FaultyRequest): boolean {
+function fits(rule: FaultRule, { method, path, body }: FaultyRequest): boolean {
+  const { type }: { type?: unknown } = body ?? {};
   if (rule.match.method !== undefined && rule.match.method !== method) return false;
   if (rule.match.type !== undefined && rule.match.type !== type) return false;
+  if (rule.match.body !== undefined && !new RegExp(rule.match.body).test(JSON.stringify(body ?? {})))
+    return false;
   const pattern = rule.match.path === undefined ? defaultPaths[rule.fault.kind] : new RegExp(rule.match.path);
   return pattern === undefined || pattern.test(path);
 }

@@ -16,6 +16,28 @@ export interface LoadBalancerRequest {
   readonly vpc_uuid?: unknown;
 }
 
+/** What a load balancer has that nothing else was asked of. */
+export const loadBalancerDefaults = {
+  algorithm: 'round_robin',
+  health_check: {
+    protocol: 'http',
+    port: 80,
+    path: '/',
+    check_interval_seconds: 10,
+    response_timeout_seconds: 5,
+    unhealthy_threshold: 3,
+    healthy_threshold: 5,
+  },
+  sticky_sessions: { type: 'none' },
+  redirect_http_to_https: false,
+  enable_proxy_protocol: false,
+  enable_backend_keepalive: false,
+  disable_lets_encrypt_dns_records: false,
+  network: 'EXTERNAL',
+  type: 'REGIONAL',
+  tag: '',
+};
+
 /** Makes a load balancer, or refuses with a 422. It is `new` and has no address until its time has come. */
 export function addLoadBalancer(
   state: SimulatorState,
@@ -36,7 +58,7 @@ export function addLoadBalancer(
     }
   }
   const balancer: LoadBalancer = {
-    ...defaults,
+    ...loadBalancerDefaults,
     id: crypto.randomUUID(),
     name: request.name,
     project_id: account.projects.find((project) => project.is_default)?.id ?? '',
@@ -45,7 +67,7 @@ export function addLoadBalancer(
     status: 'new',
     created_at: new Date().toISOString(),
     forwarding_rules: rules.map((rule: object) => ({ certificate_id: '', tls_passthrough: false, ...rule })),
-    health_check: { ...defaults.health_check, ...(request.health_check ?? {}) },
+    health_check: { ...loadBalancerDefaults.health_check, ...(request.health_check ?? {}) },
     vpc_uuid: typeof request.vpc_uuid === 'string' ? request.vpc_uuid : seededUuid(`vpc ${region.slug}`),
     region,
     droplet_ids: dropletIds.map(Number),
@@ -78,24 +100,3 @@ export function removeLoadBalancer({ account }: SimulatorState, id: string): boo
   if (assignment >= 0) account.projectResources.splice(assignment, 1);
   return true;
 }
-
-const defaults = {
-  algorithm: 'round_robin',
-  health_check: {
-    protocol: 'http',
-    port: 80,
-    path: '/',
-    check_interval_seconds: 10,
-    response_timeout_seconds: 5,
-    unhealthy_threshold: 3,
-    healthy_threshold: 5,
-  },
-  sticky_sessions: { type: 'none' },
-  redirect_http_to_https: false,
-  enable_proxy_protocol: false,
-  enable_backend_keepalive: false,
-  disable_lets_encrypt_dns_records: false,
-  network: 'EXTERNAL',
-  type: 'REGIONAL',
-  tag: '',
-};

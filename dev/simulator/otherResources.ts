@@ -9,6 +9,7 @@ import type {
   Volume,
   WireObject,
 } from './account.ts';
+import { loadBalancerDefaults } from './loadBalancers.ts';
 import { seededUuid } from './seeded.ts';
 import { regions } from './sizesAndRegions.ts';
 
@@ -178,12 +179,12 @@ function nameServers(domain: string, zone: number): DomainRecord[] {
 
 function loadBalancer(region: Region, project: Project, droplet: Droplet): LoadBalancer {
   return {
+    ...loadBalancerDefaults,
     id: loadBalancerId,
     name: 'edge-syd1',
     project_id: project.id,
     ip: '192.0.2.20',
     size_unit: 1,
-    algorithm: 'round_robin',
     status: 'active',
     created_at: createdAt,
     forwarding_rules: [
@@ -196,26 +197,9 @@ function loadBalancer(region: Region, project: Project, droplet: Droplet): LoadB
         tls_passthrough: false,
       },
     ],
-    health_check: {
-      protocol: 'http',
-      port: 80,
-      path: '/',
-      check_interval_seconds: 10,
-      response_timeout_seconds: 5,
-      unhealthy_threshold: 3,
-      healthy_threshold: 5,
-    },
-    sticky_sessions: { type: 'none' },
-    redirect_http_to_https: false,
-    enable_proxy_protocol: false,
-    enable_backend_keepalive: false,
     vpc_uuid: droplet.vpc_uuid,
-    disable_lets_encrypt_dns_records: false,
-    network: 'EXTERNAL',
-    type: 'REGIONAL',
     region,
     droplet_ids: [droplet.id],
-    tag: '',
   };
 }
 

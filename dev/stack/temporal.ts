@@ -22,6 +22,8 @@ export interface TemporalOptions {
   readonly uiPortVariable?: string;
   readonly namespace?: string;
   readonly searchAttributes: SearchAttributeTypes;
+  /** Settings of the server beside those that it always has here, each as `key=JSON value`. */
+  readonly dynamicConfig?: readonly string[];
   readonly logFile: string;
   readonly runFolder: string;
 }
@@ -72,14 +74,14 @@ function wantedPorts(options: TemporalOptions): WantedPort[] {
 }
 
 function serverArguments(
-  { dbFile, port, uiPort, searchAttributes }: TemporalOptions,
+  { dbFile, port, uiPort, searchAttributes, dynamicConfig = [] }: TemporalOptions,
   namespace: string,
 ): string[] {
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--namespace', namespace],
     ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
     ...(dbFile === undefined ? [] : ['--db-filename', dbFile, '--sqlite-pragma', 'journal_mode=WAL']),
-    ...DYNAMIC_CONFIG.flatMap((setting) => ['--dynamic-config-value', setting]),
+    ...[...DYNAMIC_CONFIG, ...dynamicConfig].flatMap((setting) => ['--dynamic-config-value', setting]),
     ...Object.entries(searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
   ];
 }

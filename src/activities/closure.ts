@@ -1,6 +1,6 @@
 import type { Period } from '../domain/period.ts';
 import { type Closure, closureOf } from '../services/margin/closure.ts';
-import { reattributedPeriods } from '../services/reattributedPeriods.ts';
+import { periodsMovedSince } from '../services/margin/movedPeriods.ts';
 import { type ActivityDependencies, systemEntityManager } from './dependencies.ts';
 
 export function createClosureActivities(dependencies: ActivityDependencies) {
@@ -9,9 +9,9 @@ export function createClosureActivities(dependencies: ActivityDependencies) {
       return closureOf(systemEntityManager(dependencies), period);
     },
 
-    /** The periods of the cost lines of a provider that met another resource since a moment. */
+    /** The periods of the cost lines of a provider that met another resource, or came to other owners, since a moment. */
     listReattributedPeriods(input: { provider: string; since: string }): Promise<Period[]> {
-      return reattributedPeriods(systemEntityManager(dependencies), {
+      return periodsMovedSince(systemEntityManager(dependencies), {
         provider: input.provider,
         since: new Date(input.since),
       });

@@ -8,6 +8,7 @@ import type { InvoiceSource, Provider } from '../providers/provider.ts';
 import type { RevertSettings } from '../services/drift/approveRevert.ts';
 import type { DunningTimes } from '../services/dunning.ts';
 import { focusInvoiceFinder } from '../services/focusInvoices.ts';
+import type { SecretEncryption } from '../services/webhooks/secretEncryption.ts';
 import { forSession, systemSession } from '../session.ts';
 
 /** What activities work with; the worker builds it once. */
@@ -20,6 +21,12 @@ export interface ActivityDependencies {
   readonly finance?: FinanceClient | undefined;
   /** How webhooks are sent; to public addresses alone unless given. */
   readonly webhooks?: WebhookClient | undefined;
+  /** What the secrets of webhooks are encrypted with; with nothing unless given. */
+  readonly encryption?: SecretEncryption | undefined;
+  /** For how many days webhooks that are over stay in the log; 90 unless given. */
+  readonly webhookLogDays?: number | undefined;
+  /** After how many days in which it takes nothing an endpoint is disabled; 5 unless given. */
+  readonly webhookDisableAfterDays?: number | undefined;
   /** The currency of margins; AUD unless given. */
   readonly reportingCurrency?: string | undefined;
   /** How long dunning waits from one step to the next; 7 and 14 days unless given. */

@@ -99,6 +99,7 @@ export const accrualRoutes: readonly Route[] = [
         currency: null,
         deployments: [],
         totalCents: 0,
+        inputs: null,
         problem: null,
       };
       return {

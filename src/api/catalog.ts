@@ -14,7 +14,8 @@ import {
 } from '../services/listCatalog.ts';
 import { publishPlanVersion } from '../services/publishPlanVersion.ts';
 import { catalogCode, currencyCode, planItems, planName, priceCents } from './catalogInputs.ts';
-import { admins, optionalReason, planCode, readers, toCatalogRequest } from './catalogRequests.ts';
+import { admins, optionalReason, planCode, readers } from './catalogRequests.ts';
+import { toChangeRequest } from './changeRequest.ts';
 import { cursorOf, toPage } from './pages.ts';
 import { notFound } from './problems.ts';
 import { callerRoles } from './requestState.ts';
@@ -152,7 +153,7 @@ export const catalogRoutes: readonly Route[] = [
     problems: { 409: 'There is a plan of that code, or the same request still runs.' },
     async handle(request) {
       const { em, body } = request;
-      const created = await createPlan(em, body, toCatalogRequest(request, body.reason));
+      const created = await createPlan(em, body, toChangeRequest(request, body.reason));
       return { status: 201, body: toPlan({ plan: created, active: null }) };
     },
   }),
@@ -202,7 +203,7 @@ export const catalogRoutes: readonly Route[] = [
         em,
         params.code,
         { basePriceCents, currency: priced, items },
-        toCatalogRequest(request, body.reason),
+        toChangeRequest(request, body.reason),
       );
       if (added === null) throw notFound('plan');
       return { status: 201, body: await storedVersion(request, params.code, added.version) };
@@ -225,7 +226,7 @@ export const catalogRoutes: readonly Route[] = [
     async handle(request) {
       const { em, params, body } = request;
       const wanted = { planCode: params.code, version: params.n };
-      if (!(await publishPlanVersion(em, wanted, toCatalogRequest(request, body.reason)))) {
+      if (!(await publishPlanVersion(em, wanted, toChangeRequest(request, body.reason)))) {
         throw notFound('version');
       }
       return { status: 200, body: await storedVersion(request, params.code, params.n) };

@@ -16,7 +16,8 @@ import {
   refineUnit,
   resourcePriceTerms,
 } from './catalogInputs.ts';
-import { admins, optionalReason, planCode, readers, toCatalogRequest } from './catalogRequests.ts';
+import { admins, optionalReason, planCode, readers } from './catalogRequests.ts';
+import { toChangeRequest } from './changeRequest.ts';
 import { countingId, cursorOf, toPage } from './pages.ts';
 import { notFound } from './problems.ts';
 import { callerRoles } from './requestState.ts';
@@ -93,7 +94,7 @@ export const catalogPriceRoutes: readonly Route[] = [
       const created = await createAddon(
         em,
         { code, resourceKind, qty, priceCents: cents, currency: priced },
-        toCatalogRequest(request, body.reason),
+        toChangeRequest(request, body.reason),
       );
       return { status: 201, body: toAddon(created) };
     },
@@ -115,7 +116,7 @@ export const catalogPriceRoutes: readonly Route[] = [
         em,
         params.code,
         { qty: body.qty, priceCents: body.price_cents },
-        toCatalogRequest(request, body.reason),
+        toChangeRequest(request, body.reason),
       );
       if (changed === null) throw notFound('addon');
       return { status: 200, body: toAddon(changed) };
@@ -167,7 +168,7 @@ export const catalogPriceRoutes: readonly Route[] = [
       const created = await createResourcePrice(
         em,
         { resourceKind, unit, priceCents: cents, currency: body.currency, effectiveFrom },
-        toCatalogRequest(request, body.reason),
+        toChangeRequest(request, body.reason),
       );
       return { status: 201, body: toResourcePrice(created) };
     },

@@ -1,18 +1,17 @@
 import { z } from 'zod';
-import { type Figure, figureLabels, type Margin, type TenantMargin } from '../domain/margin/marginTable.ts';
+import { figureLabels } from '../domain/margin/figureLabel.ts';
+import type { Figure, Margin, TenantMargin } from '../domain/margin/marginTable.ts';
 import { sharedCostMethods } from '../entities/sharedCostPolicy.ts';
 import { closureOf } from '../services/margin/closure.ts';
+import { revenueBases } from '../services/margin/convertibleBooks.ts';
 import type { RateInForce } from '../services/margin/exchangeRates.ts';
-import {
-  marginByKind,
-  marginSummary,
-  marginTrend,
-  revenueBases,
-  type SourceTotal,
-} from '../services/margin/marginSummary.ts';
+import { marginByKind } from '../services/margin/marginByKind.ts';
+import { marginPages, type SourceTotal } from '../services/margin/marginSummary.ts';
+import { marginTrend } from '../services/margin/marginTrend.ts';
 import { cursorOf, toPage } from './pages.ts';
+import { readTogether } from './readTogether.ts';
 import { noTemporal } from './rollUpAnswers.ts';
-import { defineRoute, type Route } from './route.ts';
+import { type ApiDependencies, defineRoute, type Route } from './route.ts';
 import { amount, currency, instant, limit, pageOf, period, toAmount } from './schemas.ts';
 import { started, startedReply } from './startedWorkflow.ts';
 import { startClosureCheck } from './startWorkflow.ts';
@@ -70,7 +69,18 @@ const summary = z
         '`accrual`: the month runs, and its revenue is what each active subscription would be invoiced for it if nothing more was used or changed.',
     }),
     cost_estimates: z
-      .array(z.strictObject({ provider: z.string(), currency, amount, estimated_at: instant }))
+      .array(
+        z.strictObject({
+          provider: z.string(),
+          currency,
+          amount,
+          estimated_at: instant,
+          balance: z.strictObject({ month_to_date_usage: amount, generated_at: instant }).nullable().meta({
+            description:
+              'Beside it what the newest balance of the month says: the provider’s other word for it, which counts for nothing.',
+          }),
+        }),
+      )
       .meta({ description: 'What counts as COGS of the providers that have not invoiced the period.' }),
     overall: margin,
     buckets: z
@@ -166,6 +176,13 @@ const closure = z
   })
   .meta({ id: 'Closure' });
 
+/** The same answer for all who ask for it meanwhile, and the moment that it is of. */
+const oneForAll = <Found>(api: ApiDependencies, key: string, now: Date, read: () => Promise<Found>) =>
+  readTogether(api.orm, key, now, async (wishes) => {
+    const found = await read();
+    return wishes.map(() => ({ found, asOf: now }));
+  });
+
 const sidesMissing = {
   409: 'A side is not there: no provider invoice or estimate of the period is known, it was not rolled up, or an accrual can not be priced.',
   422: 'Invalid input, or no exchange rate: `context` has the pair and the day.',
@@ -182,31 +199,45 @@ export const dashboardRoutes: readonly Route[] = [
     query: z.strictObject({ period, limit, cursor: cursorOf('margin', z.string()) }),
     answer: { status: 200, description: 'The totals, and a page of tenants by id.', schema: summary },
     problems: sidesMissing,
-    async handle({ em, query, api, now }) {
-      const found = await marginSummary(em, query.period, api.config.REPORTING_CURRENCY, now);
-      const { cursor } = query;
-      const rest =
-        cursor === undefined ? found.tenants : found.tenants.filter((row) => row.tenantId > cursor);
+    async handle({ em, query, api, caller, now }) {
+      const { period: month, cursor: after, limit: size } = query;
+      const { REPORTING_CURRENCY: reportingCurrency } = api.config;
+      const { found, asOf } = await readTogether(
+        api.orm,
+        `${caller.role} margin ${month}`,
+        { after, limit: size + 1 },
+        async (pages) => {
+          const summaries = await marginPages(em, { period: month, reportingCurrency, now }, pages);
+          return summaries.map((summary) => ({ found: summary, asOf: now }));
+        },
+      );
       const idOf = (row: TenantMargin) => row.tenantId;
       return {
         status: 200,
         body: {
           period: found.period,
           currency: found.currency,
-          as_of: now.toISOString(),
+          as_of: asOf.toISOString(),
           revenue_basis: found.revenueBasis,
           cost_estimates: found.estimates.map((estimate) => ({
             provider: estimate.provider,
             currency: estimate.currency,
             amount: toAmount(estimate.amount),
             estimated_at: estimate.estimatedAt.toISOString(),
+            balance:
+              estimate.balance === null
+                ? null
+                : {
+                    month_to_date_usage: toAmount(estimate.balance.monthToDateUsage),
+                    generated_at: estimate.balance.generatedAt.toISOString(),
+                  },
           })),
           overall: toMargin(found.overall),
           buckets: found.buckets.map(({ bucket, cogs }) => ({ bucket, cogs: toFigure(cogs) })),
           rates: found.rates.map(toRate),
           shared_cost_method: found.sharedCostMethod,
           sources: { cogs: found.sources.cogs.map(toTotal), revenue: found.sources.revenue.map(toTotal) },
-          tenants: toPage('margin', rest.slice(0, query.limit + 1), query.limit, idOf, toTenant),
+          tenants: toPage('margin', found.tenants, size, idOf, toTenant),
         },
       };
     },
@@ -220,14 +251,16 @@ export const dashboardRoutes: readonly Route[] = [
     query: z.strictObject({ period }),
     answer: { status: 200, description: 'Each axis adds up to its side of the margin.', schema: byKind },
     problems: sidesMissing,
-    async handle({ em, query, api, now }) {
-      const found = await marginByKind(em, query.period, api.config.REPORTING_CURRENCY, now);
+    async handle({ em, query, api, caller, now }) {
+      const { found, asOf } = await oneForAll(api, `${caller.role} by-kind ${query.period}`, now, () =>
+        marginByKind(em, query.period, api.config.REPORTING_CURRENCY, now),
+      );
       return {
         status: 200,
         body: {
           period: found.period,
           currency: found.currency,
-          as_of: now.toISOString(),
+          as_of: asOf.toISOString(),
           rates: found.rates.map(toRate),
           revenue: [...found.revenue],
           cogs: [...found.cogs],
@@ -250,17 +283,16 @@ export const dashboardRoutes: readonly Route[] = [
       }),
     answer: { status: 200, description: 'Every period of the range, in order.', schema: trend },
     problems: { 422: sidesMissing[422] },
-    async handle({ em, query, api, now }) {
-      const points = await marginTrend(
-        em,
-        { first: query.from, last: query.to },
-        api.config.REPORTING_CURRENCY,
+    async handle({ em, query, api, caller, now }) {
+      const { from: first, to: last } = query;
+      const { found: points, asOf } = await oneForAll(api, `${caller.role} trend ${first} ${last}`, now, () =>
+        marginTrend(em, { first, last }, api.config.REPORTING_CURRENCY, now),
       );
       return {
         status: 200,
         body: {
           currency: api.config.REPORTING_CURRENCY,
-          as_of: now.toISOString(),
+          as_of: asOf.toISOString(),
           points: points.map((point) =>
             'unavailable' in point
               ? {
@@ -289,13 +321,15 @@ export const dashboardRoutes: readonly Route[] = [
     roles: platformReaders,
     query: z.strictObject({ period }),
     answer: { status: 200, description: 'Both sides, and what does not agree.', schema: closure },
-    async handle({ em, query, now }) {
-      const found = await closureOf(em, query.period);
+    async handle({ em, query, api, caller, now }) {
+      const { found, asOf } = await oneForAll(api, `${caller.role} closure ${query.period}`, now, () =>
+        closureOf(em, query.period),
+      );
       return {
         status: 200,
         body: {
           period: found.period,
-          as_of: now.toISOString(),
+          as_of: asOf.toISOString(),
           closes: found.faults.length === 0,
           cogs: found.cogs.map(({ provider, currency: of, basis, invoiced, buckets, difference }) => ({
             provider,

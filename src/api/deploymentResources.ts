@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { attachResource } from '../services/attachResource.ts';
 import { detachResource } from '../services/detachResource.ts';
+import { checkMovedBooks } from './checkMovedBooks.ts';
 import { membership, toMembership } from './deploymentAnswers.ts';
 import { deploymentId } from './deployments.ts';
 import { invalidInput, notFound } from './problems.ts';
@@ -36,7 +37,7 @@ export const deploymentResourceRoutes: readonly Route[] = [
     }),
     answer: { status: 201, description: "The resource's memberships.", schema: memberships },
     problems: { 404: 'No such deployment.' },
-    async handle({ em, caller, params, body, now, requestId }) {
+    async handle({ em, api, caller, params, body, now, requestId }) {
       const rows = await attachResource(
         em,
         params.id,
@@ -44,6 +45,7 @@ export const deploymentResourceRoutes: readonly Route[] = [
         { actor: caller, now, reason: body.reason, requestId },
       );
       if (rows === null) throw notFound('deployment');
+      await checkMovedBooks(api, em, { now, requestId, requestedBy: caller.subject });
       return {
         status: 201,
         body: { resource_id: body.resource_id, memberships: rows.map(toMembership) },
@@ -65,7 +67,7 @@ export const deploymentResourceRoutes: readonly Route[] = [
     }),
     answer: { status: 200, description: "The resource's memberships.", schema: memberships },
     problems: { 404: 'No such deployment, or the resource never belonged to it.' },
-    async handle({ em, caller, params, query, now, requestId }) {
+    async handle({ em, api, caller, params, query, now, requestId }) {
       if (query.to !== undefined && query.to > now) {
         throw invalidInput([{ pointer: '/query/to', detail: 'must not be in the future' }]);
       }
@@ -76,6 +78,7 @@ export const deploymentResourceRoutes: readonly Route[] = [
         { actor: caller, now, reason: query.reason, requestId },
       );
       if (rows === null) throw notFound('deployment or resource of it');
+      await checkMovedBooks(api, em, { now, requestId, requestedBy: caller.subject });
       return {
         status: 200,
         body: { resource_id: params.resource_id, memberships: rows.map(toMembership) },

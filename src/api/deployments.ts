@@ -8,6 +8,7 @@ import { listDeploymentEvents, listDeployments } from '../services/listDeploymen
 import { readSubscription } from '../services/readSubscription.ts';
 import { transitionDeployment } from '../services/transitionDeployment.ts';
 import { updateDeployment } from '../services/updateDeployment.ts';
+import { toChangeRequest, toOperatorRequest } from './changeRequest.ts';
 import {
   deployment,
   deploymentEvent,
@@ -120,7 +121,7 @@ export const deploymentRoutes: readonly Route[] = [
     answer: { status: 201, description: 'The deployment.', schema: deploymentWithHistory },
     problems: { 409: 'The tenant has a deployment with that slug, or the same request still runs.' },
     async handle(request) {
-      const { em, caller, body, now, requestId } = request;
+      const { em, body } = request;
       const created = await createDeployment(
         em,
         {
@@ -134,7 +135,7 @@ export const deploymentRoutes: readonly Route[] = [
           templateCode: body.template_code,
           templateVersion: body.template_version,
         },
-        { actor: caller, now, reason: body.reason, requestId },
+        toChangeRequest(request, body.reason),
       );
       return {
         status: 201,
@@ -175,7 +176,7 @@ export const deploymentRoutes: readonly Route[] = [
     answer: { status: 200, description: 'The deployment as it is now.', schema: deploymentWithHistory },
     problems: { 404: noSuchDeployment },
     async handle(request) {
-      const { em, caller, params, body, now, requestId } = request;
+      const { em, params, body } = request;
       const updated = await updateDeployment(
         em,
         params.id,
@@ -185,7 +186,7 @@ export const deploymentRoutes: readonly Route[] = [
           llmMode: body.llm_mode,
           billingActionSuspended: body.billing_action_suspended,
         },
-        { actor: caller, now, reason: body.reason, requestId },
+        toChangeRequest(request, body.reason),
       );
       if (updated === null) throw notFound('deployment');
       return { status: 200, body: await deploymentReply(request, params.id) };
@@ -209,25 +210,15 @@ export const deploymentRoutes: readonly Route[] = [
       422: 'Invalid input, or a transition that there is none of: `context.allowed` lists those that there are.',
     },
     async handle(request) {
-      const { em, caller, params, body, now, requestId } = request;
-      const done = await transitionDeployment(em, params.id, body.to, {
-        actor: caller,
-        now,
-        reason: body.reason,
-        requestId,
-      });
+      const { em, params, body } = request;
+      const done = await transitionDeployment(em, params.id, body.to, toChangeRequest(request, body.reason));
       if (!done) throw notFound('deployment');
       const reply = await deploymentReply(request, params.id);
       if (body.to === 'cancelled') {
         await decommissionCancelled(
           request.api,
           { id: params.id, tenantId: reply.tenant_id },
-          {
-            subject: caller.subject,
-            role: caller.role,
-            reason: body.reason ?? 'the deployment was cancelled',
-            requestId,
-          },
+          toOperatorRequest(request, body.reason ?? 'the deployment was cancelled'),
         );
       }
       return { status: 200, body: reply };

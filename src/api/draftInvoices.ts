@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { addInvoiceLine, removeInvoiceLine } from '../services/adjustInvoice.ts';
 import { issueDraft } from '../services/issueDraft.ts';
+import { toChangeRequest } from './changeRequest.ts';
 import { notFound } from './problems.ts';
 import { defineRoute, type Route } from './route.ts';
 import { reason, text, uuid } from './schemas.ts';
@@ -34,16 +35,13 @@ export const draftInvoiceRoutes: readonly Route[] = [
     },
     problems: { ...noInvoice, 409: 'The invoice is no draft.' },
     async handle(request) {
-      const { em, caller, params, body, now, requestId } = request;
+      const { em, params, body } = request;
       const added = await addInvoiceLine(em, {
         invoiceId: params.id,
         deploymentId: body.deployment_id ?? null,
         description: body.description,
         amountCents: body.amount_cents,
-        reason: body.reason,
-        now,
-        actor: caller,
-        requestId,
+        ...toChangeRequest(request, body.reason),
       });
       if (added === undefined) throw notFound('invoice');
       return { status: 201, body: { line_id: added.id, invoice: await readWhole(request, params.id) } };
@@ -60,14 +58,11 @@ export const draftInvoiceRoutes: readonly Route[] = [
     answer: { status: 200, description: 'The draft without the line.', schema: wholeInvoice },
     problems: { 404: 'No such invoice, or no such manual line on it.', 409: 'The invoice is no draft.' },
     async handle(request) {
-      const { em, caller, params, query, now, requestId } = request;
+      const { em, params, query } = request;
       const removed = await removeInvoiceLine(em, {
         invoiceId: params.id,
         lineId: params.line_id,
-        reason: query.reason,
-        now,
-        actor: caller,
-        requestId,
+        ...toChangeRequest(request, query.reason),
       });
       if (removed === undefined) throw notFound('invoice or manual line');
       return { status: 200, body: await readWhole(request, params.id) };

@@ -8,10 +8,11 @@ import { ignoreDrift, ignoreScopes } from '../services/drift/ignoreDrift.ts';
 import { findDrifts, listDrift } from '../services/drift/listDrift.ts';
 import { readDrift } from '../services/drift/readDrift.ts';
 import { readDriftSummary } from '../services/drift/readDriftSummary.ts';
+import { toChangeRequest } from './changeRequest.ts';
 import { drift, driftRevert, toDrift, toDriftRevert } from './driftAnswers.ts';
 import { cursorOf, toPage } from './pages.ts';
 import { notFound } from './problems.ts';
-import { type CallerRequest, defineRoute, type Route } from './route.ts';
+import { defineRoute, type Route } from './route.ts';
 import {
   amount,
   currency,
@@ -92,13 +93,6 @@ const toSweptKind = (row: CloudDriftKind): z.input<typeof sweptKind> => ({
 const readers = ['platform_admin', 'platform_viewer'] as const;
 const conflict =
   'Somebody was faster (`drift_not_open`), a revert holds the resource (`revert_in_progress`), or what differs is no longer what the drift shows (`drift_changed`); the context says what happened.';
-
-const requestOf = (request: CallerRequest<unknown, unknown, { readonly reason: string }>) => ({
-  actor: request.caller,
-  now: request.now,
-  reason: request.body.reason,
-  requestId: request.requestId,
-});
 
 export const driftRoutes: readonly Route[] = [
   defineRoute({
@@ -187,7 +181,7 @@ export const driftRoutes: readonly Route[] = [
     problems: { 409: conflict, 422: 'Invalid input, or an id of no drift: nothing was accepted.' },
     async handle(request) {
       const ids = [...new Set(request.body.ids)];
-      await acceptDrifts(request.em, ids, requestOf(request));
+      await acceptDrifts(request.em, ids, toChangeRequest(request, request.body.reason));
       return { status: 200, body: { items: (await findDrifts(request.em, ids)).map(toDrift) } };
     },
   }),
@@ -216,7 +210,8 @@ export const driftRoutes: readonly Route[] = [
     problems: { 404: 'No such drift.', 409: conflict },
     async handle(request) {
       const { em, params } = request;
-      if (!(await acceptDrift(em, params.id, requestOf(request)))) throw notFound('drift');
+      if (!(await acceptDrift(em, params.id, toChangeRequest(request, request.body.reason))))
+        throw notFound('drift');
       return { status: 200, body: await shown(em, params.id) };
     },
   }),
@@ -240,7 +235,8 @@ export const driftRoutes: readonly Route[] = [
     async handle(request) {
       const { em, params, body } = request;
       const wanted = { scope: body.scope, expiresAt: body.expires_at };
-      if (!(await ignoreDrift(em, params.id, wanted, requestOf(request)))) throw notFound('drift');
+      if (!(await ignoreDrift(em, params.id, wanted, toChangeRequest(request, request.body.reason))))
+        throw notFound('drift');
       return { status: 200, body: await shown(em, params.id) };
     },
   }),

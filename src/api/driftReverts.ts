@@ -4,12 +4,9 @@ import { Conflict, type JsonValue } from '../domain/errors.ts';
 import { CloudDriftRevert } from '../entities/cloudDriftRevert.ts';
 import { RevertNotPlanned, standingOf, whatHappened } from '../services/drift/approveRevert.ts';
 import { abandonRevert, findLiveRevert } from '../services/drift/claimRevert.ts';
+import { RevertInProgress } from '../services/drift/lockDrift.ts';
 import { isLive } from '../services/drift/recordRevert.ts';
-import {
-  type DriftOfResource,
-  RevertInProgress,
-  readDriftOfResource,
-} from '../services/drift/revertedDrift.ts';
+import { type DriftOfResource, readDriftOfResource } from '../services/drift/revertedDrift.ts';
 import { workflowIds } from '../workflows/ids.ts';
 import {
   type ApproveRevertUpdate,
@@ -17,10 +14,9 @@ import {
   type RevertUpdateResult,
   revertMessages,
 } from '../workflows/revertMessages.ts';
-import type { OperatorRequest } from '../workflows/rollUpMessages.ts';
+import { toOperatorRequest } from './changeRequest.ts';
 import { driftRevert, toDriftRevert } from './driftAnswers.ts';
 import { notFound, Problem } from './problems.ts';
-import type { Caller } from './requestState.ts';
 import { type ApiDependencies, type CallerRequest, defineRoute, type Reply, type Route } from './route.ts';
 import { link, reason, uuid } from './schemas.ts';
 import { startedReply } from './startedWorkflow.ts';
@@ -67,13 +63,13 @@ export const driftRevertRoutes: readonly Route[] = [
       503: "Temporal can't be reached.",
     },
     async handle(request) {
-      const { em, api, caller, params, body, requestId } = request;
+      const { em, api, params, body } = request;
       const drift = await readDriftOfResource(em, params.id);
       if (drift === null) throw notFound('drift');
       const input = {
         driftId: drift.id,
         resourceId: drift.resourceId,
-        request: toRequest(caller, body.reason, requestId),
+        request: toOperatorRequest(request, body.reason),
         resizeDisk: body.resize_disk,
       };
       try {
@@ -107,7 +103,7 @@ export const driftRevertRoutes: readonly Route[] = [
       ...noTemporal,
     },
     async handle(request) {
-      const { caller, body, requestId } = request;
+      const { body } = request;
       const last = await lastRevert(request);
       if (last.id !== body.revert_id) {
         throw new Conflict(
@@ -119,7 +115,7 @@ export const driftRevertRoutes: readonly Route[] = [
       if (!isLive(last.state)) throw new RevertNotPlanned(last);
       const update: ApproveRevertUpdate = {
         revertId: last.id,
-        request: toRequest(caller, body.reason, requestId),
+        request: toOperatorRequest(request, body.reason),
       };
       return updateReply(request, last, revertMessages.approveUpdate, update);
     },
@@ -139,12 +135,11 @@ export const driftRevertRoutes: readonly Route[] = [
     },
     problems: { 404: 'No such drift.', 409: 'No revert of it can be cancelled any more.', ...noTemporal },
     async handle(request) {
-      const { caller, body, requestId } = request;
       const last = await lastRevert(request);
       if (!isLive(last.state)) throw notCancellable(last);
       const update: CancelRevertUpdate = {
         revertId: last.id,
-        request: toRequest(caller, body.reason, requestId),
+        request: toOperatorRequest(request, request.body.reason),
       };
       return updateReply(request, last, revertMessages.cancelUpdate, update);
     },
@@ -152,13 +147,6 @@ export const driftRevertRoutes: readonly Route[] = [
 ];
 
 type DriftRequest = Pick<CallerRequest<{ id: string }, unknown, unknown>, 'em' | 'api' | 'params' | 'now'>;
-
-const toRequest = (caller: Caller, why: string, requestId: string): OperatorRequest => ({
-  subject: caller.subject,
-  role: caller.role,
-  reason: why,
-  requestId,
-});
 
 /** @throws Problem where there is no such drift, or nobody ever asked for its revert */
 async function lastRevert({ em, params }: DriftRequest): Promise<CloudDriftRevert> {

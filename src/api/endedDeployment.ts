@@ -5,7 +5,7 @@ import { provisioningMessages } from '../workflows/provisioningMessages.ts';
 import type { OperatorRequest } from '../workflows/rollUpMessages.ts';
 import { findRunningRun, updateRun } from './liveProvisioning.ts';
 import type { ApiDependencies } from './route.ts';
-import { startDecommission } from './startProvisioning.ts';
+import { startDecommission } from './startWorkflow.ts';
 import { callTemporal } from './temporalCalls.ts';
 
 /**

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { focusVersions } from '../domain/focusColumns.ts';
-import { exportFocus, focusFormats } from '../services/exportFocus.ts';
+import { focusAllocations, focusVersions } from '../domain/focusColumns.ts';
+import { exportFocus } from '../services/exportFocus.ts';
+import { focusFormats } from '../services/focusCsv.ts';
 import { defineRoute, type Route } from './route.ts';
 import { period, text } from './schemas.ts';
 
@@ -22,6 +23,10 @@ export const focusExportRoutes: readonly Route[] = [
         .default('csv')
         .meta({ description: '`csv.gz` answers `application/gzip`.' }),
       provider: text(100).optional(),
+      allocation: oneOf(focusAllocations).default('owners').meta({
+        description:
+          '`owners`: a row for each owner of a line, and one for what an invoice states beyond its lines. `none`: the lines as the provider billed them.',
+      }),
     }),
     answer: {
       status: 200,

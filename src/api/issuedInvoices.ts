@@ -3,6 +3,7 @@ import { creditInvoice } from '../services/creditInvoice.ts';
 import { recordPayment } from '../services/recordPayment.ts';
 import { reissueInvoice } from '../services/reissueInvoice.ts';
 import { voidInvoice } from '../services/voidInvoice.ts';
+import { toChangeRequest } from './changeRequest.ts';
 import { notFound } from './problems.ts';
 import { defineRoute, type Route } from './route.ts';
 import { day, reason, text } from './schemas.ts';
@@ -91,13 +92,10 @@ export const issuedInvoiceRoutes: readonly Route[] = [
       409: 'The invoice is a draft or void, or has payments or credit notes: use a credit note.',
     },
     async handle(request) {
-      const { em, caller, params, body, now, requestId } = request;
+      const { em, params, body } = request;
       const voided = await voidInvoice(em, {
         invoiceId: params.id,
-        reason: body.reason,
-        now,
-        actor: caller,
-        requestId,
+        ...toChangeRequest(request, body.reason),
       });
       if (voided === undefined) throw notFound('invoice');
       await tellFinance(request.api);
@@ -118,13 +116,10 @@ export const issuedInvoiceRoutes: readonly Route[] = [
       409: 'The invoice is not void, was reissued, or can not be priced now.',
     },
     async handle(request) {
-      const { em, caller, params, body, now, requestId } = request;
+      const { em, params, body } = request;
       const draft = await reissueInvoice(em, {
         invoiceId: params.id,
-        reason: body.reason,
-        now,
-        actor: caller,
-        requestId,
+        ...toChangeRequest(request, body.reason),
       });
       if (draft === undefined) throw notFound('invoice');
       return {
@@ -154,14 +149,11 @@ export const issuedInvoiceRoutes: readonly Route[] = [
     },
     problems: { ...noInvoice, 409: 'The invoice is a draft or void.' },
     async handle(request) {
-      const { em, caller, params, body, now, requestId } = request;
+      const { em, params, body } = request;
       const credited = await creditInvoice(em, {
         invoiceId: params.id,
         amountCents: body.amount_cents,
-        reason: body.reason,
-        now,
-        actor: caller,
-        requestId,
+        ...toChangeRequest(request, body.reason),
       });
       if (credited === undefined) throw notFound('invoice');
       await tellFinance(request.api);

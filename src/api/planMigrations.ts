@@ -5,7 +5,8 @@ import { findPlanHead } from '../services/listCatalog.ts';
 import { listPlanMigrations, migrateSubscribers, type PlanMigrationRow } from '../services/planMigration.ts';
 import { previewPlanMigration, type TenantPreview } from '../services/planMigrationPreview.ts';
 import { listPlanSubscribers } from '../services/planMigrationSubscribers.ts';
-import { planCode, toCatalogRequest } from './catalogRequests.ts';
+import { planCode } from './catalogRequests.ts';
+import { toChangeRequest } from './changeRequest.ts';
 import { cursorOf, toNextCursor, toPage } from './pages.ts';
 import { notFound } from './problems.ts';
 import { type CallerRequest, defineRoute, type Route } from './route.ts';
@@ -247,7 +248,7 @@ export const planMigrationRoutes: readonly Route[] = [
       const row = await migrateSubscribers(
         em,
         toWanted(params.code, body),
-        toCatalogRequest(request, body.reason),
+        toChangeRequest(request, body.reason),
       );
       return { status: 201, body: toMigration(row, now) };
     },

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { CloudProject } from '../entities/cloudProject.ts';
 import { assignProjectTenant } from '../services/assignProjectTenant.ts';
 import { listProjects } from '../services/listInventory.ts';
+import { checkMovedBooks } from './checkMovedBooks.ts';
 import { cursorOf, toPage } from './pages.ts';
 import { notFound } from './problems.ts';
 import { defineRoute, type Route } from './route.ts';
@@ -62,7 +63,7 @@ export const projectRoutes: readonly Route[] = [
       schema: z.strictObject({ project, resources: z.int() }),
     },
     problems: { 404: 'No such project.' },
-    async handle({ em, caller, params, body, now, requestId }) {
+    async handle({ em, api, caller, params, body, now, requestId }) {
       const assigned = await assignProjectTenant(em, {
         projectId: params.id,
         tenantId: body.tenant_id,
@@ -72,6 +73,7 @@ export const projectRoutes: readonly Route[] = [
         requestId,
       });
       if (assigned === undefined) throw notFound('project');
+      await checkMovedBooks(api, em, { now, requestId, requestedBy: caller.subject });
       return {
         status: 200,
         body: { project: toProject(assigned.project), resources: assigned.resources },

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { JsonValue } from '../domain/errors.ts';
 import type { CloudProvisioned } from '../entities/cloudProvisioned.ts';
 import { readProvisioned, recordProvisioned } from '../services/drift/recordProvisioned.ts';
+import { toChangeRequest } from './changeRequest.ts';
 import { notFound } from './problems.ts';
 import { defineRoute, type Route } from './route.ts';
 import { instant, json, reason, toInstant, toInstantOrNull, uuid } from './schemas.ts';
@@ -123,14 +124,10 @@ export const provisionedRoutes: readonly Route[] = [
       404: 'No such resource.',
       409: 'A revert changes the resource back to the spec in force (`revert_in_progress`).',
     },
-    async handle({ em, caller, params, body, now, requestId }) {
+    async handle(request) {
+      const { em, params, body } = request;
       const wanted = { resourceId: params.id, spec: body.spec };
-      const version = await recordProvisioned(em, wanted, {
-        actor: caller,
-        now,
-        reason: body.reason,
-        requestId,
-      });
+      const version = await recordProvisioned(em, wanted, toChangeRequest(request, body.reason));
       const row = version === null ? null : await readProvisioned(em, params.id);
       if (row === null) throw notFound('resource');
       return { status: 200, body: toProvisioned(row) };

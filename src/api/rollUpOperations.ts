@@ -9,9 +9,9 @@ import {
   rollUpMessages,
   type TenantUpdateResult,
 } from '../workflows/rollUpMessages.ts';
+import { toOperatorRequest } from './changeRequest.ts';
 import { notFound, Problem } from './problems.ts';
 import { byPeriod, noTemporal, withReason } from './rollUpAnswers.ts';
-import { toRequest } from './rollUpRequest.ts';
 import { type ApiDependencies, defineRoute, type Route } from './route.ts';
 import { period, reason, tenantId } from './schemas.ts';
 import { started, startedReply } from './startedWorkflow.ts';
@@ -54,7 +54,9 @@ export const rollUpOperationRoutes: readonly Route[] = [
         const name = verb === 'retry' ? rollUpMessages.retryTenantUpdate : rollUpMessages.skipTenantUpdate;
         const result = await updateRollUp<TenantUpdateResult>(api, params.period, (client) =>
           client.workflow.getHandle(workflowIds.rollUpPeriod(params.period)).executeUpdate(name, {
-            args: [{ tenantId: params.tenant_id, request: toRequest(caller, body.reason, requestId) }],
+            args: [
+              { tenantId: params.tenant_id, request: toOperatorRequest({ caller, requestId }, body.reason) },
+            ],
           }),
         );
         const { tenantId: tenant, state, problem, message } = result;
@@ -79,7 +81,7 @@ export const rollUpOperationRoutes: readonly Route[] = [
         client.workflow
           .getHandle(ledger.workflowId)
           .startUpdate<RollUpSummary, [{ request: OperatorRequest }]>(rollUpMessages.retryFailedUpdate, {
-            args: [{ request: toRequest(caller, body.reason, requestId) }],
+            args: [{ request: toOperatorRequest({ caller, requestId }, body.reason) }],
             waitForStage: 'ACCEPTED',
           }),
       );

@@ -8,6 +8,7 @@ import {
 } from '../services/rollup/periodLedger.ts';
 import { previewRollUp, tenantsToBill } from '../services/rollup/previewRollUp.ts';
 import { listExceptions, type WorklistException } from '../services/rollup/worklistExceptions.ts';
+import { toOperatorRequest } from './changeRequest.ts';
 import { cursorOf, toPage } from './pages.ts';
 import { notFound, Problem } from './problems.ts';
 import {
@@ -20,7 +21,6 @@ import {
   toRollUp,
 } from './rollUpAnswers.ts';
 import { preview, toPreviewed } from './rollUpPreview.ts';
-import { toRequest } from './rollUpRequest.ts';
 import { defineRoute, type Route } from './route.ts';
 import { limit, period, reason, tenantId } from './schemas.ts';
 import { startedReply, startedWorkflow } from './startedWorkflow.ts';
@@ -84,7 +84,7 @@ export const rollUpRoutes: readonly Route[] = [
         };
       }
       refuseRunning(body.period, now);
-      const force = body.force ? toRequest(caller, body.reason ?? '', requestId) : undefined;
+      const force = body.force ? toOperatorRequest({ caller, requestId }, body.reason ?? '') : undefined;
       const run = await callTemporal(api, (client) =>
         startRollUp(client, body.period, { requestedBy: caller.subject, force }),
       );

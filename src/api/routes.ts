@@ -7,6 +7,7 @@ import { billingProfileRoutes } from './billingProfiles.ts';
 import { catalogRoutes } from './catalog.ts';
 import { catalogPriceRoutes } from './catalogPrices.ts';
 import { dashboardRoutes } from './dashboard.ts';
+import { decommissionRoutes } from './decommissions.ts';
 import { deploymentResourceRoutes } from './deploymentResources.ts';
 import { deploymentRoutes } from './deployments.ts';
 import { docsRoutes } from './docs.ts';
@@ -16,6 +17,7 @@ import { driftIgnoreRuleRoutes } from './driftIgnoreRules.ts';
 import { driftRevertRoutes } from './driftReverts.ts';
 import { estimateRoutes } from './estimate.ts';
 import { exchangeRateRoutes } from './exchangeRates.ts';
+import { explainRoutes } from './explain.ts';
 import { focusRoutes } from './focus.ts';
 import { focusExportRoutes } from './focusExport.ts';
 import { healthRoutes } from './health.ts';
@@ -37,6 +39,7 @@ import type { Route } from './route.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { sharedCostPolicyRoutes } from './sharedCostPolicies.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
+import { tenantFocusExportRoutes } from './tenantFocusExport.ts';
 import { tenantInvoiceRoutes } from './tenantInvoices.ts';
 import { usageRoutes } from './usage.ts';
 import { webhookEndpointRoutes } from './webhookEndpoints.ts';
@@ -53,6 +56,7 @@ export const routes: readonly Route[] = [
   ...deploymentRoutes,
   ...deploymentResourceRoutes,
   ...provisioningRoutes,
+  ...decommissionRoutes,
   ...subscriptionRoutes,
   ...usageRoutes,
   ...billingProfileRoutes,
@@ -67,10 +71,12 @@ export const routes: readonly Route[] = [
   ...receivableRoutes,
   ...rollUpRoutes,
   ...rollUpOperationRoutes,
+  ...tenantFocusExportRoutes,
   ...tenantInvoiceRoutes,
   ...draftInvoiceRoutes,
   ...issuedInvoiceRoutes,
   ...dashboardRoutes,
+  ...explainRoutes,
   ...accrualRoutes,
   ...exchangeRateRoutes,
   ...sharedCostPolicyRoutes,

@@ -166,7 +166,7 @@ async function change(
       action: `schedule.${verb}`,
       subjectType: 'schedule',
       subjectId: id,
-      ...(reason === undefined ? {} : { reason }),
+      reason,
       before: { paused: before.state.paused },
       ...(verb === 'backfill' ? { after: z.json().parse(JSON.parse(JSON.stringify(request.body))) } : {}),
       requestId,

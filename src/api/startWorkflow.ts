@@ -5,32 +5,24 @@ import {
 } from '@temporalio/client';
 import type { Period } from '../domain/period.ts';
 import type { CloudInvoice } from '../entities/cloudInvoice.ts';
-import { alertsTimeoutMinutes, discoveryTimeoutMinutes, driftTimeoutMinutes } from '../schedules.ts';
 import type { DayRange } from '../services/meteredDays.ts';
-import { type CheckClosureInput, closureMessages } from '../workflows/closureMessages.ts';
+import { closureMessages } from '../workflows/closureMessages.ts';
 import { workflowIds } from '../workflows/ids.ts';
+import type { IngestInvoiceInput, MeterUsageInput } from '../workflows/messages.ts';
 import type {
-  DiscoverInvoicesInput,
-  IngestFocusFileInput,
-  IngestInvoiceInput,
-  MeterUsageInput,
-  SweepDriftInput,
-} from '../workflows/messages.ts';
+  DecommissionDeploymentInput,
+  ProvisionDeploymentInput,
+} from '../workflows/provisioningMessages.ts';
 import {
   type PlannedRevert,
   type RevertDriftInput,
   type RevertDriftResult,
   revertMessages,
 } from '../workflows/revertMessages.ts';
-import type {
-  CheckPeriodInput,
-  IssuePeriodInput,
-  OperatorRequest,
-  RollUpPeriodInput,
-} from '../workflows/rollUpMessages.ts';
-import { issueMessages } from '../workflows/rollUpMessages.ts';
-import { searchAttributes } from '../workflows/searchAttributes.ts';
+import { issueMessages, type OperatorRequest } from '../workflows/rollUpMessages.ts';
 import { taskQueues } from '../workflows/taskQueues.ts';
+import { webhookMessages } from '../workflows/webhookMessages.ts';
+import { type WorkflowStart, workflowStarts } from '../workflows/workflowStarts.ts';
 
 export interface StartedWorkflow {
   readonly workflowId: string;
@@ -38,118 +30,59 @@ export interface StartedWorkflow {
 }
 
 /** Starts the discovery of invoices, or meets the one that runs. */
-export async function startDiscovery(client: Client, requestedBy: string): Promise<StartedWorkflow> {
-  const provider = 'digitalocean';
-  const input: DiscoverInvoicesInput = { provider, requestedBy };
-  const handle = await client.workflow.start('discoverInvoices', {
-    workflowId: workflowIds.discoverInvoices(),
-    taskQueue: taskQueues.billing,
-    args: [input],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: `Discover and ingest the invoices of ${provider}`,
-    workflowExecutionTimeout: `${discoveryTimeoutMinutes} minutes`,
-  });
-  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+export function startDiscovery(client: Client, requestedBy: string): Promise<StartedWorkflow> {
+  return startOrMeet(client, workflowStarts.discoverInvoices({ provider: 'digitalocean', requestedBy }));
 }
 
 /** Starts a sweep of what runs against what was asked for, or meets the one that runs. */
-export async function startDriftSweep(client: Client, requestedBy: string): Promise<StartedWorkflow> {
-  const provider = 'digitalocean';
-  const input: SweepDriftInput = { provider, requestedBy };
-  const handle = await client.workflow.start('sweepDrift', {
-    workflowId: workflowIds.sweepDrift(),
-    taskQueue: taskQueues.provisioning,
-    args: [input],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: `Compare what runs at ${provider} with what was asked for`,
-    workflowExecutionTimeout: `${driftTimeoutMinutes} minutes`,
-  });
-  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+export function startDriftSweep(client: Client, requestedBy: string): Promise<StartedWorkflow> {
+  return startOrMeet(client, workflowStarts.sweepDrift({ provider: 'digitalocean', requestedBy }));
 }
 
 /** Starts the ingest of a FOCUS file, or meets the one that runs. */
-export async function startFocusIngest(
+export function startFocusIngest(
   client: Client,
   file: { readonly id: string; readonly sha256: string; readonly name: string },
 ): Promise<StartedWorkflow> {
-  const input: IngestFocusFileInput = { fileId: file.id };
-  const handle = await client.workflow.start('ingestFocusFile', {
-    workflowId: workflowIds.ingestFocusFile(file.sha256),
-    taskQueue: taskQueues.billing,
-    args: [input],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: `Ingests the FOCUS file ${file.name.slice(0, 100)}`,
-  });
-  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+  return startOrMeet(client, workflowStarts.ingestFocusFile({ fileId: file.id }, file));
 }
 
 /** Starts telling the finance system of issued invoices, or meets the run that does. */
-export async function startPushReceivables(client: Client): Promise<StartedWorkflow> {
-  const handle = await client.workflow.start('pushReceivables', {
-    workflowId: workflowIds.pushReceivables(),
-    taskQueue: taskQueues.billing,
-    args: [{}],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: 'Tell the finance system of issued invoices',
-  });
-  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+export function startPushReceivables(client: Client): Promise<StartedWorkflow> {
+  return startOrMeet(client, workflowStarts.pushReceivables({}));
 }
 
 /** Starts an evaluation of the alert rules, or meets the one that runs. */
-export async function startEvaluateAlerts(client: Client): Promise<StartedWorkflow> {
-  const handle = await client.workflow.start('evaluateAlerts', {
-    workflowId: workflowIds.evaluateAlerts(),
-    taskQueue: taskQueues.billing,
-    args: [{}],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: 'Evaluate the alert rules',
-    workflowExecutionTimeout: `${alertsTimeoutMinutes} minutes`,
-  });
-  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+export function startEvaluateAlerts(client: Client): Promise<StartedWorkflow> {
+  return startOrMeet(client, workflowStarts.evaluateAlerts({}));
 }
 
-/** Starts sending webhooks, or meets the run that does. */
-export async function startDeliverWebhooks(client: Client): Promise<StartedWorkflow> {
-  const handle = await client.workflow.start('deliverWebhooks', {
-    workflowId: workflowIds.deliverWebhooks(),
-    taskQueue: taskQueues.billing,
-    args: [{}],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: 'Send webhooks',
-  });
-  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+/** Starts sending an endpoint its webhooks, or tells the run that does that more waits. */
+export function startDeliverWebhooks(
+  client: Client,
+  endpoint: { readonly id: string; readonly url: string },
+): Promise<StartedWorkflow> {
+  const start = workflowStarts.deliverWebhooks({ endpointId: endpoint.id }, new URL(endpoint.url).host);
+  return startOrSignal(client, start, webhookMessages.deliveriesWaitSignal);
 }
 
 /**
  * Starts the metering of these days.
  * @returns undefined where a metering runs already, which does other days
  */
-export async function startMetering(
+export function startMetering(
   client: Client,
   days: DayRange,
   requestedBy: string,
 ): Promise<StartedWorkflow | undefined> {
   const input: MeterUsageInput = { days: [days], requestedBy };
-  try {
-    const handle = await client.workflow.start('meterUsage', {
-      workflowId: workflowIds.meterUsage(),
-      taskQueue: taskQueues.metering,
-      args: [input],
-      workflowIdConflictPolicy: 'FAIL',
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      staticSummary: `Meter what deployments used from ${days.from} up to before ${days.until}`,
-    });
-    return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
-    throw error;
-  }
+  return startUnlessRunning(client, {
+    workflow: 'meterUsage',
+    workflowId: workflowIds.meterUsage(),
+    taskQueue: taskQueues.metering,
+    summary: `Meter what deployments used from ${days.from} up to before ${days.until}`,
+    input,
+  });
 }
 
 /**
@@ -157,123 +90,70 @@ export async function startMetering(
  * would not accept the difference.
  * @returns undefined where an ingest already runs that can't take the accepted difference
  */
-export async function startIngest(
+export function startIngest(
   client: Client,
   invoice: Pick<CloudInvoice, 'provider' | 'invoiceUuid' | 'periodStart'>,
   acceptedDifference?: IngestInvoiceInput['acceptedDifference'],
 ): Promise<StartedWorkflow | undefined> {
   const { provider, invoiceUuid, periodStart } = invoice;
-  const input: IngestInvoiceInput = {
-    provider,
-    invoiceUuid,
-    ...(acceptedDifference === undefined ? {} : { acceptedDifference }),
-  };
-  try {
-    const handle = await client.workflow.start('ingestInvoice', {
-      workflowId: workflowIds.ingestInvoice(provider, invoiceUuid),
-      taskQueue: taskQueues.billing,
-      args: [input],
-      workflowIdConflictPolicy: acceptedDifference === undefined ? 'USE_EXISTING' : 'FAIL',
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      staticSummary: `Ingest the ${provider} invoice of ${periodStart.slice(0, 7)}`,
-      typedSearchAttributes: [
-        { key: searchAttributes.providerInvoice, value: invoiceUuid },
-        { key: searchAttributes.period, value: periodStart },
-      ],
-    });
-    return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
-    throw error;
+  if (acceptedDifference === undefined) {
+    return startOrMeet(client, workflowStarts.ingestInvoice({ provider, invoiceUuid }, periodStart));
   }
+  const input: IngestInvoiceInput = { provider, invoiceUuid, acceptedDifference };
+  return startUnlessRunning(client, workflowStarts.ingestInvoice(input, periodStart));
 }
 
 /**
  * Starts the rollup of a period, or meets the one that runs. With `force` it does not meet another one, which would not compute drafts anew.
  * @returns undefined where one runs already that can't be forced
  */
-export async function startRollUp(
+export function startRollUp(
   client: Client,
   period: Period,
-  caller: { readonly requestedBy: string; readonly force?: OperatorRequest | undefined },
+  { requestedBy, force }: { readonly requestedBy: string; readonly force?: OperatorRequest | undefined },
 ): Promise<StartedWorkflow | undefined> {
-  const input: RollUpPeriodInput = {
-    period,
-    requestedBy: caller.requestedBy,
-    ...(caller.force === undefined ? {} : { force: caller.force }),
-  };
-  try {
-    const handle = await client.workflow.start('rollUpPeriod', {
-      workflowId: workflowIds.rollUpPeriod(period),
-      taskQueue: taskQueues.billing,
-      args: [input],
-      workflowIdConflictPolicy: caller.force === undefined ? 'USE_EXISTING' : 'FAIL',
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      staticSummary: `Roll up ${period.slice(0, 7)}`,
-      typedSearchAttributes: [{ key: searchAttributes.period, value: period }],
-    });
-    return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
-    throw error;
-  }
+  return force === undefined
+    ? startOrMeet(client, workflowStarts.rollUpPeriod({ period, requestedBy }))
+    : startUnlessRunning(client, workflowStarts.rollUpPeriod({ period, requestedBy, force }));
 }
 
 /** Starts a check of a period's invoices, or meets the one that runs. */
-export async function startCheck(client: Client, period: Period): Promise<StartedWorkflow> {
-  const input: CheckPeriodInput = { period };
-  const handle = await client.workflow.start('checkPeriod', {
-    workflowId: workflowIds.checkPeriod(period),
-    taskQueue: taskQueues.billing,
-    args: [input],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: `Check the invoices of ${period.slice(0, 7)}`,
-    typedSearchAttributes: [{ key: searchAttributes.period, value: period }],
-  });
-  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+export function startCheck(client: Client, period: Period): Promise<StartedWorkflow> {
+  return startOrMeet(client, workflowStarts.checkPeriod({ period }));
 }
 
 /** Starts a check that the books of a period close, or has the one that runs read them again. */
-export async function startClosureCheck(
+export function startClosureCheck(
   client: Client,
   period: Period,
   requestedBy: string,
 ): Promise<StartedWorkflow> {
-  const input: CheckClosureInput = { period, requestedBy };
-  const handle = await client.workflow.signalWithStart('checkClosure', {
-    workflowId: workflowIds.checkClosure(period),
-    taskQueue: taskQueues.billing,
-    args: [input],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: `Check that the books of ${period.slice(0, 7)} close`,
-    typedSearchAttributes: [{ key: searchAttributes.period, value: period }],
-    signal: closureMessages.booksChangedSignal,
-    signalArgs: [],
-  });
-  return { workflowId: handle.workflowId, runId: handle.signaledRunId };
+  const start = workflowStarts.checkClosure({ period, requestedBy });
+  return startOrSignal(client, start, closureMessages.booksChangedSignal);
 }
 
 /** Starts the issue of a period's drafts, or meets the one that runs. @param early whether it waits for the grace time no longer */
-export async function startIssue(client: Client, period: Period, early: boolean): Promise<StartedWorkflow> {
-  const input: IssuePeriodInput = { period };
-  const options = {
-    workflowId: workflowIds.issuePeriod(period),
-    taskQueue: taskQueues.billing,
-    args: [input] as [IssuePeriodInput],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: `Issue the invoices of ${period.slice(0, 7)}`,
-    typedSearchAttributes: [{ key: searchAttributes.period, value: period }],
-  } as const;
-  const handle = await client.workflow.signalWithStart('issuePeriod', {
-    ...options,
-    typedSearchAttributes: [...options.typedSearchAttributes],
-    signal: early ? issueMessages.issueNowSignal : issueMessages.draftsAddedSignal,
-    signalArgs: [],
-  });
-  return { workflowId: handle.workflowId, runId: handle.signaledRunId };
+export function startIssue(client: Client, period: Period, early: boolean): Promise<StartedWorkflow> {
+  const signal = early ? issueMessages.issueNowSignal : issueMessages.draftsAddedSignal;
+  return startOrSignal(client, workflowStarts.issuePeriod({ period }), signal);
+}
+
+/** Starts the provisioning of a deployment. @returns undefined where one runs already */
+export function startProvisioning(
+  client: Client,
+  tenantId: string,
+  input: ProvisionDeploymentInput,
+): Promise<StartedWorkflow | undefined> {
+  return startUnlessRunning(client, workflowStarts.provisionDeployment(input, tenantId));
+}
+
+/** Starts taking a cancelled deployment apart. @returns undefined where that runs already */
+export function startDecommission(
+  client: Client,
+  tenantId: string,
+  input: DecommissionDeploymentInput,
+): Promise<StartedWorkflow | undefined> {
+  return startUnlessRunning(client, workflowStarts.decommissionDeployment(input, tenantId));
 }
 
 /**
@@ -285,14 +165,17 @@ export async function startRevert(
   input: RevertDriftInput,
   resource: { readonly kind: string; readonly name: string },
 ): Promise<PlannedRevert | undefined> {
-  const startWorkflowOperation = new WithStartWorkflowOperation('revertDrift', {
+  const start = {
+    workflow: 'revertDrift',
     workflowId: workflowIds.revertDrift(input.resourceId),
     taskQueue: taskQueues.provisioning,
-    args: [input],
-    workflowIdConflictPolicy: 'FAIL',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: `Revert the ${resource.kind} ${resource.name.slice(0, 100)} to what was asked for`,
-  });
+    summary: `Revert the ${resource.kind} ${resource.name.slice(0, 100)} to what was asked for`,
+    input,
+  } as const;
+  const startWorkflowOperation = new WithStartWorkflowOperation<RevertWorkflow>(
+    start.workflow,
+    startOptions(start, 'FAIL'),
+  );
   try {
     return await client.workflow.executeUpdateWithStart<RevertWorkflow, PlannedRevert, []>(
       revertMessages.planUpdate,
@@ -304,3 +187,48 @@ export async function startRevert(
   }
 }
 type RevertWorkflow = (input: RevertDriftInput) => Promise<RevertDriftResult>;
+
+/** Starts a process, or meets the one of its id that runs. */
+async function startOrMeet(client: Client, start: WorkflowStart): Promise<StartedWorkflow> {
+  const handle = await client.workflow.start(start.workflow, startOptions(start, 'USE_EXISTING'));
+  return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+}
+
+/** @returns undefined where one of its id runs already */
+async function startUnlessRunning(
+  client: Client,
+  start: WorkflowStart,
+): Promise<StartedWorkflow | undefined> {
+  try {
+    const handle = await client.workflow.start(start.workflow, startOptions(start, 'FAIL'));
+    return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+    throw error;
+  }
+}
+
+/** Starts a process, or meets the one of its id that runs; it gets the signal either way. */
+async function startOrSignal(client: Client, start: WorkflowStart, signal: string): Promise<StartedWorkflow> {
+  const handle = await client.workflow.signalWithStart(start.workflow, {
+    ...startOptions(start, 'USE_EXISTING'),
+    signal,
+    signalArgs: [],
+  });
+  return { workflowId: handle.workflowId, runId: handle.signaledRunId };
+}
+
+function startOptions<Input>(start: WorkflowStart<Input>, workflowIdConflictPolicy: 'USE_EXISTING' | 'FAIL') {
+  return {
+    workflowId: start.workflowId,
+    taskQueue: start.taskQueue,
+    args: [start.input] as [Input],
+    workflowIdConflictPolicy,
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: start.summary,
+    ...(start.timeoutMinutes === undefined
+      ? {}
+      : { workflowExecutionTimeout: start.timeoutMinutes * 60_000 }),
+    ...(start.searchAttributes === undefined ? {} : { typedSearchAttributes: start.searchAttributes }),
+  } as const;
+}

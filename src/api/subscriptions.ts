@@ -5,16 +5,12 @@ import { changePlan } from '../services/changePlan.ts';
 import { detachAddon } from '../services/detachAddon.ts';
 import { refuseProvisioning } from '../services/provisioning/beginProvisioning.ts';
 import { subscribeDeployment } from '../services/subscribeDeployment.ts';
+import { toChangeRequest } from './changeRequest.ts';
 import { attachedAddon, subscription, toAttachedAddon } from './deploymentAnswers.ts';
 import { deploymentId, deploymentReply, noSuchDeployment } from './deployments.ts';
 import { notFound } from './problems.ts';
-import {
-  beginProvision,
-  deploymentNamed,
-  type ProvisionBody,
-  provisionBody,
-  readProvision,
-} from './provisioning.ts';
+import { type ProvisionBody, provisionBody, readProvision } from './provisionBody.ts';
+import { beginProvision, deploymentNamed } from './provisioningRequests.ts';
 import { type CallerRequest, defineRoute, type Route } from './route.ts';
 import { day, instantInput, reason, text, uuid } from './schemas.ts';
 import { startedReply, startedWorkflow } from './startedWorkflow.ts';
@@ -103,7 +99,7 @@ export const subscriptionRoutes: readonly Route[] = [
       422: "Invalid input: no such plan or addon, no version for sale, or another currency than the tenant's.",
     },
     async handle(request) {
-      const { em, caller, params, body, now, requestId } = request;
+      const { em, params, body } = request;
       const provision = body.provision === undefined ? null : await planProvision(request, body.provision);
       const done = await subscribeDeployment(
         em,
@@ -114,7 +110,7 @@ export const subscriptionRoutes: readonly Route[] = [
           startsOn: body.starts_on,
           trialEndsAt: body.trial_ends_at,
         },
-        { actor: caller, now, reason: body.reason, requestId },
+        toChangeRequest(request, body.reason),
       );
       if (!done) throw notFound('deployment');
       const reply = await subscriptionReply(request, params.id);
@@ -135,12 +131,12 @@ export const subscriptionRoutes: readonly Route[] = [
     answer: { status: 200, description: 'The subscription as it is now.', schema: subscription },
     problems: { 404: noSuchDeployment, 409: `${notSubscribed}, ${invoiced}.` },
     async handle(request) {
-      const { em, caller, params, body, now, requestId } = request;
+      const { em, params, body } = request;
       const done = await changePlan(
         em,
         params.id,
         { planCode: body.plan_code, startsOn: body.starts_on },
-        { actor: caller, now, reason: body.reason, requestId },
+        toChangeRequest(request, body.reason),
       );
       if (!done) throw notFound('deployment');
       return { status: 200, body: await subscriptionReply(request, params.id) };
@@ -156,12 +152,13 @@ export const subscriptionRoutes: readonly Route[] = [
     body: z.strictObject({ code, starts_on: startsOn, reason: reason.optional() }),
     answer: { status: 201, description: 'The attached addon.', schema: attachedAddon },
     problems: { 404: noSuchDeployment, 409: `${notSubscribed}, ${invoiced}.` },
-    async handle({ em, caller, params, body, now, requestId }) {
+    async handle(request) {
+      const { em, params, body } = request;
       const addon = await attachAddon(
         em,
         params.id,
         { code: body.code, startsOn: body.starts_on },
-        { actor: caller, now, reason: body.reason, requestId },
+        toChangeRequest(request, body.reason),
       );
       if (addon === null) throw notFound('deployment');
       return { status: 201, body: toAttachedAddon(addon) };
@@ -185,13 +182,14 @@ export const subscriptionRoutes: readonly Route[] = [
       404: `${noSuchDeployment.slice(0, -1)}, or no such addon on it.`,
       409: `The deployment is not subscribed, the addon ends earlier already, ${invoiced}.`,
     },
-    async handle({ em, caller, params, query, now, requestId }) {
+    async handle(request) {
+      const { em, params, query } = request;
       const addon = await detachAddon(
         em,
         params.id,
         params.addon_id,
         { endsOn: query.ends_on },
-        { actor: caller, now, reason: query.reason, requestId },
+        toChangeRequest(request, query.reason),
       );
       if (addon === 'no_deployment') throw notFound('deployment');
       if (addon === 'no_addon') throw notFound('addon on this deployment');

@@ -1,14 +1,16 @@
 import { z } from 'zod';
 import { webhookSecret } from '../config.ts';
 import { deliveryStates, type WebhookDelivery } from '../entities/webhookDelivery.ts';
-import { type WebhookEndpoint, webhookEventTypes } from '../entities/webhookEndpoint.ts';
+import { disabledReasons, type WebhookEndpoint, webhookEventTypes } from '../entities/webhookEndpoint.ts';
 import { listDeliveries, redeliver } from '../services/webhooks/deliveryLog.ts';
+import { createSecretEncryption } from '../services/webhooks/secretEncryption.ts';
 import {
   changeWebhookEndpoint,
   createWebhookEndpoint,
   deleteWebhookEndpoint,
   listWebhookEndpoints,
 } from '../services/webhooks/webhookEndpoints.ts';
+import { mostSigningSecrets } from '../services/webhooks/webhookSecrets.ts';
 import { cursorOf, toPage } from './pages.ts';
 import { notFound } from './problems.ts';
 import { defineRoute, type Route } from './route.ts';
@@ -25,9 +27,18 @@ const eventTypes = z
 const url = text(2000).meta({
   description: 'https, to the name of a public host. What it stands for is looked at with each delivery.',
 });
+const mostOverlapHours = 168;
+const overlapForm = `expected a whole number of hours from 0 to ${mostOverlapHours}`;
 const secret = webhookSecret('expected whsec_ and base64').meta({
   description: 'Of 24 to 64 bytes; signs by Standard Webhooks. It is never shown.',
 });
+const overlapHours = z
+  .int({ error: overlapForm })
+  .min(0, overlapForm)
+  .max(mostOverlapHours, overlapForm)
+  .meta({
+    description: `Where another secret is given: for how many hours earlier ones sign beside it. With 0 they end at once. At most ${mostSigningSecrets} sign at a time.`,
+  });
 const enabled = z.boolean({ error: 'expected true or false' });
 
 const endpoint = z
@@ -36,6 +47,13 @@ const endpoint = z
     url: z.string(),
     event_types: z.array(eventType),
     enabled: z.boolean(),
+    disabled_reason: z.enum(disabledReasons).nullable().meta({
+      description:
+        'Why it was disabled without anybody asking: nothing was taken for days, or it answered 410. Null otherwise.',
+    }),
+    failing_since: instant.nullable().meta({
+      description: 'When the first try failed since one was taken; null where the last one was taken.',
+    }),
     created_at: instant,
     created_by: z.string(),
     updated_at: instant,
@@ -66,6 +84,8 @@ const toEndpoint = (row: WebhookEndpoint): z.input<typeof endpoint> => ({
   url: row.url,
   event_types: row.eventTypes,
   enabled: row.enabled,
+  disabled_reason: row.disabledReason ?? null,
+  failing_since: toInstantOrNull(row.failingSince ?? null),
   created_at: toInstant(row.createdAt),
   created_by: row.createdBy,
   updated_at: toInstant(row.updatedAt),
@@ -121,7 +141,10 @@ export const webhookEndpointRoutes: readonly Route[] = [
       reason: reason.optional(),
     }),
     answer: { status: 201, description: 'The endpoint.', schema: endpoint },
-    problems: { 422: 'Invalid input; a URL that webhooks are not sent to.' },
+    problems: {
+      409: 'There is no key to encrypt the secret with.',
+      422: 'Invalid input; a URL that webhooks are not sent to.',
+    },
     async handle({ em, api, caller, body, now, requestId }) {
       const row = await createWebhookEndpoint(
         em,
@@ -132,6 +155,7 @@ export const webhookEndpointRoutes: readonly Route[] = [
           reason: body.reason,
           requestId,
           allowLoopback: api.config.WEBHOOK_ALLOW_LOOPBACK,
+          encryption: createSecretEncryption(api.config.ENCRYPTION_KEYS),
         },
       );
       return { status: 201, body: toEndpoint(row) };
@@ -148,23 +172,35 @@ export const webhookEndpointRoutes: readonly Route[] = [
     body: z.strictObject({
       url: url.optional(),
       secret: secret.optional(),
+      secret_overlap_hours: overlapHours.default(24),
       event_types: eventTypes.optional(),
       enabled: enabled.optional(),
       reason: reason.optional(),
     }),
     answer: { status: 200, description: 'The endpoint as it is now.', schema: endpoint },
-    problems: { ...unknownEndpoint, 422: 'Invalid input; a URL that webhooks are not sent to.' },
+    problems: {
+      ...unknownEndpoint,
+      409: 'There is no key to encrypt the secret with, or too many secrets sign already.',
+      422: 'Invalid input; a URL that webhooks are not sent to.',
+    },
     async handle({ em, api, caller, params, body, now, requestId }) {
       const row = await changeWebhookEndpoint(
         em,
         params.id,
-        { url: body.url, secret: body.secret, eventTypes: body.event_types, enabled: body.enabled },
+        {
+          url: body.url,
+          secret: body.secret,
+          secretOverlapHours: body.secret_overlap_hours,
+          eventTypes: body.event_types,
+          enabled: body.enabled,
+        },
         {
           actor: caller,
           now,
           reason: body.reason,
           requestId,
           allowLoopback: api.config.WEBHOOK_ALLOW_LOOPBACK,
+          encryption: createSecretEncryption(api.config.ENCRYPTION_KEYS),
         },
       );
       if (row === null) throw notFound('endpoint');
@@ -224,8 +260,10 @@ export const webhookEndpointRoutes: readonly Route[] = [
     },
     async handle({ em, api, caller, params, body, now, requestId }) {
       const request = { actor: caller, now, reason: body.reason, requestId };
-      if ((await redeliver(em, params.id, request)) === null) throw notFound('delivery');
-      return startedReply(api.config, await callTemporal(api, startDeliverWebhooks));
+      const again = await redeliver(em, params.id, request);
+      if (again === null) throw notFound('delivery');
+      const started = await callTemporal(api, (client) => startDeliverWebhooks(client, again.endpoint));
+      return startedReply(api.config, started);
     },
   }),
 ];

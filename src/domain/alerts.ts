@@ -8,6 +8,7 @@ export const alertTypes = [
   'provider_spend_above',
   'invoice_held',
   'period_missed',
+  'webhook_disabled',
 ] as const;
 export type AlertType = (typeof alertTypes)[number];
 
@@ -19,6 +20,7 @@ export const thresholdUnits: Readonly<Record<AlertType, 'percent' | 'amount' | '
   provider_spend_above: 'amount',
   invoice_held: 'none',
   period_missed: 'none',
+  webhook_disabled: 'none',
 };
 
 /** The types that look at one tenant at a time, and so may be of one alone. */
@@ -56,7 +58,7 @@ export function alertRuleFault(rule: AlertThreshold): { field: string; message: 
 
 /** Something that a rule found: at most one alert of it is open at a time. */
 export interface AlertCondition {
-  /** What it is about, for good: a tenant, a provider, an invoice or a period. */
+  /** What it is about, for good: a tenant, a provider, an invoice, a period or an endpoint. */
   readonly subject: string;
   readonly tenantId: string | null;
   /** What was measured, a decimal string in the threshold's unit; null where nothing is. */

@@ -76,6 +76,8 @@ export function roundParts(wholeCents: number, parts: readonly ExactPart[]): num
   });
   const left = wholeCents - sumCents(cut.map((part) => part.cents));
   const rounded = cut.map((part) => part.cents);
+  // What is in whole cents already needs no order.
+  if (left === 0) return rounded;
   for (const { position, cents } of cut.toSorted(byRemainder).slice(0, left)) rounded[position] = cents + 1;
   return rounded;
 }

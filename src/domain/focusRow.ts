@@ -61,9 +61,10 @@ export function toFocusRow(line: ExportLine): FocusRow {
 /** The fields of a row in the order of `columns`, each written as its type asks. */
 export function focusFields(line: ExportLine, columns: readonly ExportColumn[]): (string | null)[] {
   const row = toFocusRow(line);
-  return columns.map(({ name, type, customKey }) =>
-    customKey === null ? written(row[name] ?? keptText(line, name), type) : keptText(line, customKey),
-  );
+  return columns.map(({ name, type, customKey, isOurs }) => {
+    if (customKey !== null) return keptText(line, customKey);
+    return written(row[name] ?? (isOurs === true ? null : keptText(line, name)), type);
+  });
 }
 
 /** What both kinds of lines have in common: the columns of which the cost line itself is the record. */
@@ -87,6 +88,7 @@ function ofEveryLine(line: ExportLine): FocusRow {
     ListCost: billedCost,
     InvoiceId: line.invoiceUuid,
     InvoiceDetailId: String(line.lineNumber),
+    x_InvoiceDetailId: String(line.lineNumber),
     InvoiceIssuerName: provider,
     ProviderName: provider,
     PublisherName: provider,
@@ -210,11 +212,13 @@ function ofFocusLine(line: ExportLine, category: ChargeCategory): FocusRow {
       lineDecides.has(name) ? value : (kept(name) ?? value),
     ]),
   );
+  const detailId = kept('InvoiceId') === null ? null : (billed['InvoiceDetailId'] ?? null);
   return {
     ...billed,
     // Where the file named no invoice, the id under which we keep its charges is ours alone.
     InvoiceId: kept('InvoiceId'),
-    InvoiceDetailId: kept('InvoiceId') === null ? null : (billed['InvoiceDetailId'] ?? null),
+    InvoiceDetailId: detailId,
+    x_InvoiceDetailId: detailId,
     ChargeCategory: category,
     ChargeFrequency: kept('ChargeFrequency') ?? (category === 'Usage' ? 'Usage-Based' : 'One-Time'),
     ServiceName: line.product,
@@ -270,7 +274,7 @@ function decimalOrNull(text: string): string | null {
 }
 
 /** With a decimal point always, by which readers that guess types know a decimal from an integer: `720.0`. */
-function toDecimalText(value: Decimal): string {
+export function toDecimalText(value: Decimal): string {
   return (value.isZero() ? new Decimal(0) : value).toFixed(Math.max(1, value.decimalPlaces()));
 }
 

@@ -23,7 +23,7 @@ export const Alert = defineEntity({
   properties: {
     id: p.uuid().primary().defaultRaw('gen_random_uuid()'),
     rule: p.manyToOne(AlertRule).mapToPk(),
-    /** A tenant, a provider, an invoice or a period. */
+    /** A tenant, a provider, an invoice, a period or an endpoint. */
     subject: p.text(),
     tenantId: p.text().nullable(),
     state: p.text().$type<AlertState>(),

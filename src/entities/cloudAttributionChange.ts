@@ -8,7 +8,10 @@ export const CloudAttributionChange = defineEntity({
   tableName: 'cloud_attribution_changes',
   rowLevelSecurity: 'force',
   policies: platformOnly,
-  indexes: [{ name: 'cloud_attribution_changes_line', properties: ['costLineId'] }],
+  indexes: [
+    { name: 'cloud_attribution_changes_line', properties: ['costLineId'] },
+    { name: 'cloud_attribution_changes_time', properties: ['changedAt'] },
+  ],
   properties: {
     id: p.bigint().primary().autoincrement(),
     costLineId: p.bigint(),

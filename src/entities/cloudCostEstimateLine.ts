@@ -1,14 +1,14 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import type { ChargeableKind } from '../domain/resourceKind.ts';
 import { CloudCostEstimate } from './cloudCostEstimate.ts';
-import { platformOnly } from './policies.ts';
+import { platformOnly, readOnceAStatement } from './policies.ts';
 
 /** One line of an estimate; its resource is looked up by the provider's ids when it is asked for. */
 export const CloudCostEstimateLine = defineEntity({
   name: 'CloudCostEstimateLine',
   tableName: 'cloud_cost_estimate_lines',
   rowLevelSecurity: 'force',
-  policies: platformOnly,
+  policies: readOnceAStatement(platformOnly),
   uniques: [{ name: 'cloud_cost_estimate_lines_identity', properties: ['estimate', 'position'] }],
   properties: {
     id: p.bigint().primary().autoincrement(),

@@ -5,14 +5,14 @@ import type { ResourceKind } from '../domain/resourceKind.ts';
 import { CloudInvoice } from './cloudInvoice.ts';
 import { CloudInvoiceVersion } from './cloudInvoiceVersion.ts';
 import { CloudResource } from './cloudResource.ts';
-import { platformOnly } from './policies.ts';
+import { platformOnly, readOnceAStatement } from './policies.ts';
 
 /** One charge of one version of a cloud invoice, and the resource it belongs to, with the reason. */
 export const CloudCostLine = defineEntity({
   name: 'CloudCostLine',
   tableName: 'cloud_cost_lines',
   rowLevelSecurity: 'force',
-  policies: platformOnly,
+  policies: readOnceAStatement(platformOnly),
   uniques: [{ name: 'cloud_cost_lines_identity', properties: ['version', 'lineNumber'] }],
   indexes: [
     { name: 'cloud_cost_lines_resource', properties: ['resource'] },

@@ -1,6 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import type { DeploymentState, Pauser } from '../domain/lifecycle.ts';
-import { tenantOwnsGatewayReads } from './policies.ts';
+import { readOnceAStatement, tenantOwnsGatewayReads } from './policies.ts';
 
 /** What dunning last did to a deployment. */
 export const dunningStates = ['past_due', 'paused', 'suspended'] as const;
@@ -11,7 +11,7 @@ export const CloudDeployment = defineEntity({
   name: 'CloudDeployment',
   tableName: 'cloud_deployments',
   rowLevelSecurity: 'force',
-  policies: tenantOwnsGatewayReads,
+  policies: readOnceAStatement(tenantOwnsGatewayReads),
   uniques: [{ name: 'cloud_deployments_slug', properties: ['tenantId', 'slug'] }],
   indexes: [
     {

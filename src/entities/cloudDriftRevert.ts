@@ -27,6 +27,8 @@ export const liveDriftRevertStates = [
   'running',
   'undoing',
 ] as const satisfies readonly DriftRevertState[];
+/** The same as the list of an SQL `in`. */
+export const liveDriftRevertList = liveDriftRevertStates.map((state) => `'${state}'`).join(', ');
 
 /** What became of one step of a revert. */
 export interface DriftRevertStep {
@@ -46,7 +48,7 @@ export const CloudDriftRevert = defineEntity({
     {
       name: 'cloud_drift_reverts_live',
       expression: (columns, table, name) =>
-        `create unique index "${name}" on ${table} ("${columns.resource}") where "${columns.state}" in (${liveDriftRevertStates.map((state) => `'${state}'`).join(', ')})`,
+        `create unique index "${name}" on ${table} ("${columns.resource}") where "${columns.state}" in (${liveDriftRevertList})`,
     },
     { name: 'cloud_drift_reverts_drift', properties: ['drift', 'createdAt'] },
     {

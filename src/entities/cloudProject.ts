@@ -1,12 +1,12 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
-import { tenantReads } from './policies.ts';
+import { readOnceAStatement, tenantReads } from './policies.ts';
 
 /** A provider's project. Its tenant, if it has one, is the tenant of the standalone resources in it. */
 export const CloudProject = defineEntity({
   name: 'CloudProject',
   tableName: 'cloud_projects',
   rowLevelSecurity: 'force',
-  policies: tenantReads,
+  policies: readOnceAStatement(tenantReads),
   uniques: [{ name: 'cloud_projects_identity', properties: ['provider', 'externalId'] }],
   indexes: [{ name: 'cloud_projects_tenant', properties: ['tenantId'] }],
   properties: {

@@ -2,7 +2,7 @@ import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import type { JsonValue } from '../domain/errors.ts';
 import type { ResourceKind } from '../domain/resourceKind.ts';
 import { CloudProject } from './cloudProject.ts';
-import { tenantReads } from './policies.ts';
+import { readOnceAStatement, tenantReads } from './policies.ts';
 
 /**
  * A resource at a provider, live or gone. `tenantId` is its project's tenant where it stands alone.
@@ -12,7 +12,7 @@ export const CloudResource = defineEntity({
   name: 'CloudResource',
   tableName: 'cloud_resources',
   rowLevelSecurity: 'force',
-  policies: tenantReads,
+  policies: readOnceAStatement(tenantReads),
   uniques: [{ name: 'cloud_resources_identity', properties: ['provider', 'kind', 'externalId'] }],
   indexes: [
     { name: 'cloud_resources_tenant', properties: ['tenantId', 'id'] },

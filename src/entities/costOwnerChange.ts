@@ -7,7 +7,10 @@ export const CostOwnerChange = defineEntity({
   tableName: 'cost_owner_changes',
   rowLevelSecurity: 'force',
   policies: platformOnly,
-  indexes: [{ name: 'cost_owner_changes_line', properties: ['costLineId'] }],
+  indexes: [
+    { name: 'cost_owner_changes_line', properties: ['costLineId'] },
+    { name: 'cost_owner_changes_time', properties: ['changedAt'] },
+  ],
   properties: {
     id: p.bigint().primary().autoincrement(),
     costLineId: p.bigint(),

@@ -66,6 +66,7 @@ import { TenantInvoiceInputs } from './tenantInvoiceInputs.ts';
 import { TenantInvoiceLine } from './tenantInvoiceLine.ts';
 import { WebhookDelivery } from './webhookDelivery.ts';
 import { WebhookEndpoint } from './webhookEndpoint.ts';
+import { WebhookSecret } from './webhookSecret.ts';
 
 /** Every table that MikroORM knows; the staging tables and `rate_limits` are made by migrations alone. */
 export const entities = [
@@ -134,6 +135,7 @@ export const entities = [
   AlertRule,
   Alert,
   WebhookEndpoint,
+  WebhookSecret,
   WebhookDelivery,
   AuditEntry,
   IdempotencyKey,

@@ -1,6 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { CloudDeployment } from './cloudDeployment.ts';
-import { tenantOwns } from './policies.ts';
+import { readOnceAStatement, tenantOwns } from './policies.ts';
 
 export const subscriptionStatuses = ['active', 'paused', 'cancelled'] as const;
 export type SubscriptionStatus = (typeof subscriptionStatuses)[number];
@@ -10,9 +10,17 @@ export const Subscription = defineEntity({
   name: 'Subscription',
   tableName: 'subscriptions',
   rowLevelSecurity: 'force',
-  policies: tenantOwns,
+  policies: readOnceAStatement(tenantOwns),
   uniques: [{ name: 'subscriptions_deployment', properties: ['deployment'] }],
-  indexes: [{ name: 'subscriptions_tenant', properties: ['tenantId'] }],
+  indexes: [
+    { name: 'subscriptions_tenant', properties: ['tenantId'] },
+    {
+      // Tenants are paged in this order, whatever the database's own is.
+      name: 'subscriptions_active',
+      expression: (columns, table, name) =>
+        `create index "${name}" on ${table} ("${columns.tenantId}" collate "C") where "${columns.status}" = 'active'`,
+    },
+  ],
   properties: {
     id: p.uuid().primary().defaultRaw('gen_random_uuid()'),
     deployment: p.manyToOne(CloudDeployment).mapToPk(),

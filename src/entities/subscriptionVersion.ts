@@ -1,6 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { PlanVersion } from './planVersion.ts';
-import { tenantOwns } from './policies.ts';
+import { readOnceAStatement, tenantOwns } from './policies.ts';
 import { Subscription } from './subscription.ts';
 
 /**
@@ -11,7 +11,7 @@ export const SubscriptionVersion = defineEntity({
   name: 'SubscriptionVersion',
   tableName: 'subscription_versions',
   rowLevelSecurity: 'force',
-  policies: tenantOwns,
+  policies: readOnceAStatement(tenantOwns),
   uniques: [{ name: 'subscription_versions_identity', properties: ['subscription', 'startsOn'] }],
   indexes: [
     {

@@ -1,5 +1,5 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
-import { tenantReads } from './policies.ts';
+import { readOnceAStatement, tenantReads } from './policies.ts';
 
 export const invoiceStatuses = ['draft', 'issued', 'paid', 'void'] as const;
 export type InvoiceStatus = (typeof invoiceStatuses)[number];
@@ -21,7 +21,7 @@ export const TenantInvoice = defineEntity({
   name: 'TenantInvoice',
   tableName: 'tenant_invoices',
   rowLevelSecurity: 'force',
-  policies: tenantReads,
+  policies: readOnceAStatement(tenantReads),
   uniques: [{ name: 'tenant_invoices_number', properties: ['number'] }],
   checks: [
     {

@@ -17,7 +17,14 @@ export const TenantInvoiceLine = defineEntity({
   rowLevelSecurity: 'force',
   policies: readOnceAStatement(tenantReads),
   uniques: [{ name: 'tenant_invoice_lines_identity', properties: ['invoice', 'lineNumber'] }],
-  indexes: [{ name: 'tenant_invoice_lines_deployment', properties: ['deploymentId', 'servicePeriod'] }],
+  indexes: [
+    { name: 'tenant_invoice_lines_deployment', properties: ['deploymentId', 'servicePeriod'] },
+    {
+      name: 'tenant_invoice_lines_adjustments',
+      expression: (columns, table, name) =>
+        `create index "${name}" on ${table} ("${columns.invoice}") where "${columns.type}" = 'adjustment'`,
+    },
+  ],
   properties: {
     id: p.bigint().primary().autoincrement(),
     invoice: p.manyToOne(TenantInvoice).mapToPk(),

@@ -15,9 +15,9 @@ export const WebhookDelivery = defineEntity({
   policies: platformOnly,
   indexes: [
     {
-      name: 'webhook_deliveries_due',
+      name: 'webhook_deliveries_waiting',
       expression: (columns, table, name) =>
-        `create index "${name}" on ${table} ("${columns.nextAttemptAt}") where "${columns.state}" = 'pending'`,
+        `create index "${name}" on ${table} ("${columns.endpoint}", "${columns.nextAttemptAt}") where "${columns.state}" = 'pending'`,
     },
     { name: 'webhook_deliveries_created', properties: ['createdAt', 'id'] },
   ],

@@ -11,8 +11,8 @@ export interface WebhookMessage {
   /** The same with each try. */
   readonly eventId: string;
   readonly url: string;
-  /** `whsec_…` */
-  readonly secret: string;
+  /** `whsec_…`, each of which signs: more than one while a secret is replaced. */
+  readonly secrets: readonly string[];
   readonly payload: { readonly [key: string]: JsonValue };
 }
 
@@ -96,7 +96,9 @@ export function createWebhookClient(options: {
             'user-agent': 'arcadia-cloud',
             'webhook-id': message.eventId,
             'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
-            'webhook-signature': new Webhook(message.secret).sign(message.eventId, now, body),
+            'webhook-signature': message.secrets
+              .map((secret) => new Webhook(secret).sign(message.eventId, now, body))
+              .join(' '),
           },
         },
         (response) => {

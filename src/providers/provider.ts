@@ -1,5 +1,6 @@
 import type { RateSample } from '../domain/bandwidth.ts';
-import type { JsonValue } from '../domain/errors.ts';
+import type { LiveResource } from '../domain/drift/liveValues.ts';
+import type { PricedResource, Size, SizeTable } from '../domain/drift/price.ts';
 import type { Decimal } from '../domain/money.ts';
 import type { Period } from '../domain/period.ts';
 import type { ChargeableKind, ResourceKind } from '../domain/resourceKind.ts';
@@ -51,26 +52,12 @@ export interface Provider {
   readonly operations?: ProviderOperations;
 }
 
-/** What a list price depends on. */
-export type PricedResource = Pick<ProviderResource, 'kind' | 'region' | 'sizeSlug' | 'attributes'>;
-
-/** A size that a droplet may have. */
-export interface ProviderSize {
-  readonly slug: string;
+/** A size with what else its provider says of it. */
+export interface ProviderSize extends Size {
   readonly vcpus: number;
   readonly memoryMib: number;
-  readonly diskGib: number;
-  /** List price of a month, before discounts and tax. */
-  readonly priceMonthly: Decimal;
   readonly currency: string;
-  /** Slugs of the regions that offer it. */
-  readonly regions: readonly string[];
-  /** Whether new droplets may have it. */
-  readonly isAvailable: boolean;
 }
-
-/** The sizes by slug. */
-export type SizeTable = ReadonlyMap<string, ProviderSize>;
 
 /**
  * Reads one thing as it is now, and changes it. Nothing here tries again. A call whose answer is lost raises `provider_unavailable`,
@@ -348,19 +335,6 @@ export interface ProviderProject {
 }
 
 /** A live resource, secrets already dropped. */
-export interface ProviderResource {
-  readonly kind: ResourceKind;
-  /** The id under which project members and invoices name it. */
-  readonly externalId: string;
-  readonly name: string;
-  readonly region: string | null;
-  readonly sizeSlug: string | null;
-  readonly status: string | null;
+export interface ProviderResource extends LiveResource {
   readonly createdAt: Date | null;
-  readonly tags: readonly string[];
-  /** What a month costs by list price, where the listing says it. */
-  readonly priceMonthly: Decimal | null;
-  readonly currency: string;
-  /** Everything else that drift may compare, plain JSON. */
-  readonly attributes: { readonly [key: string]: JsonValue };
 }

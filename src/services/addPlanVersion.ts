@@ -5,7 +5,7 @@ import type { PlanItemTerms } from '../domain/planTerms.ts';
 import { Plan } from '../entities/plan.ts';
 import { PlanItem } from '../entities/planItem.ts';
 import { PlanVersion } from '../entities/planVersion.ts';
-import { type CatalogRequest, recordCatalogChange } from './catalogChange.ts';
+import { type ChangeRequest, recordChange } from './recordChange.ts';
 
 /** What a new version promises and charges; the caller has checked that units fit their kinds and that no kind comes twice. */
 export interface NewPlanVersion {
@@ -23,7 +23,7 @@ export function addPlanVersion(
   em: EntityManager,
   planCode: string,
   terms: NewPlanVersion,
-  request: CatalogRequest,
+  request: ChangeRequest,
 ): Promise<{ readonly id: string; readonly version: number } | null> {
   return em.transactional(async (transaction) => {
     const plan = await lockPlan(transaction, planCode);
@@ -51,7 +51,7 @@ export function addPlanVersion(
         items.map((item) => ({ planVersion: id, ...item })),
       );
     }
-    await recordCatalogChange(transaction, request, {
+    await recordChange(transaction, request, {
       action: 'plan_version.create',
       subjectId: id,
       after: {

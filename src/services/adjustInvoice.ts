@@ -7,16 +7,11 @@ import { CloudDeployment } from '../entities/cloudDeployment.ts';
 import { InvoiceAdjustment } from '../entities/invoiceAdjustment.ts';
 import { TenantInvoice } from '../entities/tenantInvoice.ts';
 import { TenantInvoiceInputs } from '../entities/tenantInvoiceInputs.ts';
-import type { Session } from '../session.ts';
-import { recordAudit } from './recordAudit.ts';
+import { type ReasonedRequest, recordChange } from './recordChange.ts';
 import { writeDrafts } from './rollup/writeDrafts.ts';
 
-interface ChangeOfDraft {
+interface ChangeOfDraft extends ReasonedRequest {
   readonly invoiceId: string;
-  readonly reason: string;
-  readonly now: Date;
-  readonly actor: Session;
-  readonly requestId?: string;
 }
 
 export interface AddInvoiceLine extends ChangeOfDraft {
@@ -151,18 +146,14 @@ async function audit(
   invoice: TenantInvoice,
   adjustment: InvoiceAdjustment,
 ): Promise<void> {
-  await recordAudit(em, request.actor, {
-    occurredAt: request.now,
+  await recordChange(em, request, {
     action,
-    subjectType: 'tenant_invoice',
     subjectId: invoice.id,
-    reason: request.reason,
     after: {
       line_id: adjustment.id,
       description: adjustment.description,
       amount_cents: adjustment.amountCents,
       currency: invoice.currency,
     },
-    ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
   });
 }

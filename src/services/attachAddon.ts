@@ -6,9 +6,10 @@ import type { Subscription } from '../entities/subscription.ts';
 import { SubscriptionAddon } from '../entities/subscriptionAddon.ts';
 import { datedOn, refuseInvoicedMonths } from './backdating.ts';
 import { lockTenantCurrency, readBillingProfile } from './billingProfile.ts';
-import { type ChangeRequest, recordDeploymentChange } from './deploymentChange.ts';
+import { recordDeploymentChange } from './deploymentChange.ts';
 import { lockSubscription, refuseOutside } from './lockSubscription.ts';
 import { findAddonsForSale } from './planForSale.ts';
+import type { ChangeRequest } from './recordChange.ts';
 
 /**
  * Attaches an addon to a deployment's subscription, at the price and quantity that the catalog has now.

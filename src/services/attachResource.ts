@@ -1,9 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Unprocessable } from '../domain/errors.ts';
 import { assign, type Membership } from '../domain/memberships.ts';
-import type { ChangeRequest } from './deploymentChange.ts';
 import { findDeployment } from './findDeployment.ts';
 import { lockResource, moveResource } from './moveResource.ts';
+import type { ChangeRequest } from './recordChange.ts';
 
 /**
  * Gives a resource to a deployment for a time, which may lie in the past; what it belonged to then is shortened, split or replaced.

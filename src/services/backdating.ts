@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Day, dayOf, periodOf } from '../domain/calendar.ts';
 import { Conflict, Forbidden } from '../domain/errors.ts';
-import type { ChangeRequest } from './deploymentChange.ts';
+import type { ChangeRequest } from './recordChange.ts';
 import { beginUsageChange, noteLateUsage } from './usageChanges.ts';
 
 /**

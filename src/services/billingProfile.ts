@@ -1,8 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Conflict } from '../domain/errors.ts';
 import { BillingProfile } from '../entities/billingProfile.ts';
-import type { ChangeRequest } from './deploymentChange.ts';
-import { recordAudit } from './recordAudit.ts';
+import { type ChangeRequest, recordChange } from './recordChange.ts';
 
 /** Whom a tenant's invoices are made out to; `currency` is that of its plans, `country` decides the tax. */
 export interface BillingProfileData {
@@ -50,15 +49,11 @@ export function putBillingProfile(
     if (profile.currency !== before.currency)
       await refuseUsedCurrency(transaction, tenantId, profile.currency);
     await transaction.upsert(BillingProfile, { tenantId, ...profile, updatedAt: request.now });
-    await recordAudit(transaction, request.actor, {
-      occurredAt: request.now,
+    await recordChange(transaction, request, {
       action: 'billing_profile.put',
-      subjectType: 'billing_profile',
       subjectId: tenantId,
       before: before.updatedAt === null ? null : asRow(before),
       after: asRow(profile),
-      ...(request.reason === undefined ? {} : { reason: request.reason }),
-      ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
     });
   });
 }

@@ -67,7 +67,7 @@ export async function bookAcceptance(
         difference: accepted.difference,
         currency: invoice.currency,
       },
-      ...(accepted.requestId === null ? {} : { requestId: accepted.requestId }),
+      requestId: accepted.requestId ?? undefined,
       workflowId: accepted.workflowId,
     },
   );

@@ -2,9 +2,10 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Day, dayOf } from '../domain/calendar.ts';
 import { datedOn, refuseInvoicedMonths } from './backdating.ts';
 import { lockTenantCurrency, readBillingProfile } from './billingProfile.ts';
-import { type ChangeRequest, recordDeploymentChange } from './deploymentChange.ts';
+import { recordDeploymentChange } from './deploymentChange.ts';
 import { lockSubscription, refuseOutside } from './lockSubscription.ts';
 import { findPlanForSale } from './planForSale.ts';
+import type { ChangeRequest } from './recordChange.ts';
 
 /**
  * Puts a subscription on the active version of a plan, from a day on; what was asked for that day before is replaced. Where that

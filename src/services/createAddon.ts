@@ -2,13 +2,13 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { Conflict } from '../domain/errors.ts';
 import type { AddonTerms } from '../domain/planTerms.ts';
 import { Addon } from '../entities/addon.ts';
-import { type CatalogRequest, recordCatalogChange } from './catalogChange.ts';
+import { type ChangeRequest, recordChange } from './recordChange.ts';
 
 /** Adds an addon. @throws Conflict `addon_exists` */
 export function createAddon(
   em: EntityManager,
   addon: AddonTerms & { readonly currency: string },
-  request: CatalogRequest,
+  request: ChangeRequest,
 ): Promise<Addon> {
   return em.transactional(async (transaction) => {
     const { code, resourceKind, qty, priceCents, currency } = addon;
@@ -22,7 +22,7 @@ export function createAddon(
         context: { code },
       });
     }
-    await recordCatalogChange(transaction, request, {
+    await recordChange(transaction, request, {
       action: 'addon.create',
       subjectId: created.id,
       after: { code, resource_kind: resourceKind, qty, price_cents: priceCents, currency },

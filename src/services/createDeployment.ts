@@ -3,7 +3,8 @@ import { UniqueConstraintViolationException } from '@mikro-orm/core';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Conflict, Forbidden, Unprocessable } from '../domain/errors.ts';
 import { CloudDeployment } from '../entities/cloudDeployment.ts';
-import { type ChangeRequest, recordDeploymentChange } from './deploymentChange.ts';
+import { recordDeploymentChange } from './deploymentChange.ts';
+import type { ChangeRequest } from './recordChange.ts';
 
 export interface NewDeployment {
   /** A tenant's own where it is absent; admins name it. */

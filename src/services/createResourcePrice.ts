@@ -4,7 +4,7 @@ import { Conflict, Unprocessable } from '../domain/errors.ts';
 import type { MeterKind } from '../domain/meters.ts';
 import type { ResourcePriceTerms } from '../domain/planTerms.ts';
 import { ResourcePrice } from '../entities/resourcePrice.ts';
-import { type CatalogRequest, recordCatalogChange } from './catalogChange.ts';
+import { type ChangeRequest, recordChange } from './recordChange.ts';
 
 export interface NewResourcePrice extends ResourcePriceTerms {
   readonly resourceKind: MeterKind;
@@ -20,7 +20,7 @@ export interface NewResourcePrice extends ResourcePriceTerms {
 export function createResourcePrice(
   em: EntityManager,
   price: NewResourcePrice,
-  request: CatalogRequest,
+  request: ChangeRequest,
 ): Promise<ResourcePrice> {
   const { resourceKind, unit, priceCents, currency, effectiveFrom } = price;
   const today = dayOf(request.now.toISOString());
@@ -52,7 +52,7 @@ export function createResourcePrice(
       { resourceKind, currency, effectiveFrom: { $lt: effectiveFrom } },
       { orderBy: { effectiveFrom: 'desc' }, limit: 1 },
     );
-    await recordCatalogChange(transaction, request, {
+    await recordChange(transaction, request, {
       action: 'resource_price.create',
       subjectId: created.id,
       before:

@@ -6,20 +6,15 @@ import { addCents } from '../domain/money.ts';
 import { creditNoteTax } from '../domain/tax.ts';
 import { CreditNote } from '../entities/creditNote.ts';
 import { TenantInvoice } from '../entities/tenantInvoice.ts';
-import type { Session } from '../session.ts';
 import { reviseReceivable } from './changeReceivable.ts';
 import { documentNumberSql, takeDocumentNumbers } from './documentNumbers.ts';
-import { recordAudit } from './recordAudit.ts';
+import { type ReasonedRequest, recordChange } from './recordChange.ts';
 import { settleInvoice } from './settleInvoice.ts';
 
-export interface CreditInvoice {
+export interface CreditInvoice extends ReasonedRequest {
   readonly invoiceId: string;
   /** Before tax, above zero, in cents of the invoice's currency. */
   readonly amountCents: number;
-  readonly reason: string;
-  readonly now: Date;
-  readonly actor: Session;
-  readonly requestId?: string;
 }
 
 /** More is to be credited than the invoice charged. */
@@ -67,12 +62,9 @@ export function creditInvoice(
     await settleInvoice(transaction, invoice, request);
     const note = await insertNote(transaction, request, invoice, taxCents);
     await reviseReceivable(transaction, invoice.id, request.now);
-    await recordAudit(transaction, request.actor, {
-      occurredAt: request.now,
+    await recordChange(transaction, request, {
       action: 'tenant_invoice.credit',
-      subjectType: 'tenant_invoice',
       subjectId: invoice.id,
-      reason: request.reason,
       before,
       after: {
         status: invoice.status,
@@ -81,7 +73,6 @@ export function creditInvoice(
         currency: invoice.currency,
         credit_note: note.number,
       },
-      ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
     });
     return { note, invoice };
   });

@@ -3,8 +3,9 @@ import { addDays, type Day, dayOf } from '../domain/calendar.ts';
 import { Conflict } from '../domain/errors.ts';
 import { SubscriptionAddon } from '../entities/subscriptionAddon.ts';
 import { datedOn, refuseInvoicedMonths } from './backdating.ts';
-import { type ChangeRequest, recordDeploymentChange } from './deploymentChange.ts';
+import { recordDeploymentChange } from './deploymentChange.ts';
 import { lockSubscription } from './lockSubscription.ts';
+import type { ChangeRequest } from './recordChange.ts';
 
 /**
  * Ends an attached addon: `endsOn`, today where it is absent, is the last day that counts. Before its first day it is as if it had

@@ -1,9 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Membership, release } from '../domain/memberships.ts';
 import { refuseFuture, wholeSecond } from './attachResource.ts';
-import type { ChangeRequest } from './deploymentChange.ts';
 import { findDeployment } from './findDeployment.ts';
 import { lockResource, moveResource } from './moveResource.ts';
+import type { ChangeRequest } from './recordChange.ts';
 
 /**
  * Takes a resource from a deployment: it belongs to it until `to`, now where it is absent, and not after. In the past, its cost and usage

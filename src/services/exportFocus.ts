@@ -1,23 +1,29 @@
-import { pipeline, Readable } from 'node:stream';
-import { createGzip } from 'node:zlib';
-import type { MikroORM } from '@mikro-orm/postgresql';
-import { stringify } from 'csv-stringify/sync';
+import type { Readable } from 'node:stream';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { ArcadiaError } from '../domain/errors.ts';
-import { type ExportColumn, exportColumns, type FocusVersion } from '../domain/focusColumns.ts';
+import { allocatedRows } from '../domain/focusAllocation.ts';
+import {
+  type ExportColumn,
+  exportColumns,
+  type FocusAllocation,
+  type FocusVersion,
+} from '../domain/focusColumns.ts';
 import { focusFields } from '../domain/focusRow.ts';
+import { Decimal } from '../domain/money.ts';
 import type { Period } from '../domain/period.ts';
 import { forSession, type Session, systemSession } from '../session.ts';
 import {
-  type ExportedVersion,
+  type ExportedInvoice,
+  invoicesToExport,
   keptColumnNames,
-  linesOfVersion,
+  linesOf,
+  ownedLinesOf,
+  type ProjectIds,
   projectIds,
-  versionsInForce,
+  unitemisedOf,
 } from './exportFocusLines.ts';
+import { contentTypeOf, type FocusFormat, focusStream, toCsv, toFileName } from './focusCsv.ts';
 import { recordAudit } from './recordAudit.ts';
-
-export const focusFormats = ['csv', 'csv.gz'] as const;
-export type FocusFormat = (typeof focusFormats)[number];
 
 /** The export can't be finished as it was announced; what was written before is not a whole file. */
 export class FocusExportBroken extends ArcadiaError {
@@ -36,6 +42,8 @@ export interface ExportFocus {
   readonly format: FocusFormat;
   /** All providers where it is absent. */
   readonly provider?: string | undefined;
+  /** `owners` where it is absent. */
+  readonly allocation?: FocusAllocation | undefined;
   /** For the audit log. */
   readonly actor: Session;
   readonly now: Date;
@@ -46,81 +54,93 @@ export interface FocusExport {
   readonly fileName: string;
   readonly contentType: string;
   readonly invoices: number;
+  /** Cost lines; by owners the file may have more rows. */
   readonly lines: number;
   /** Reads the database as fast as its reader takes it. It fails where the lines end too early: then nothing that came is whole. */
   readonly content: Readable;
 }
 
 /**
- * The cost lines of a period as a FOCUS file: of the version in force of each of its invoices, in the order of provider, invoice and
- * line. Which versions that are is settled here, so a restatement during the download changes nothing. Audited before the first byte.
+ * The provider's charges of a period as a FOCUS file, in the order of provider, invoice and line: of each invoice the version in force.
+ * Which versions that are is settled here, so a restatement during the download changes nothing. Audited before the first byte.
+ *
+ * By owners, a line is a row for each of its owners, and what an invoice states beyond its lines is a row too: the rows of an invoice
+ * add up to what it states.
  */
 export async function exportFocus(orm: MikroORM, request: ExportFocus): Promise<FocusExport> {
   const em = forSession(orm, systemSession);
-  const versions = await versionsInForce(em, request);
-  const columns = exportColumns(request.version, await keptColumnNames(em, versions));
-  const lines = versions.reduce((total, version) => total + version.lineCount, 0);
-  const { period, version, format, provider } = request;
+  const { period, version, format, provider, allocation = 'owners' } = request;
+  const invoices = await invoicesToExport(em, { period, provider, allocation });
+  const columns = exportColumns(version, await keptColumnNames(em, invoices), allocation);
+  const lines = invoices.reduce((total, { lineCount }) => total + lineCount, 0);
   await recordAudit(em, request.actor, {
     occurredAt: request.now,
     action: 'cost_lines.export_focus',
     subjectType: 'period',
     subjectId: period,
-    after: { version, format, provider: provider ?? null, invoices: versions.length, lines },
+    after: { version, format, allocation, provider: provider ?? null, invoices: invoices.length, lines },
     ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
   });
-  const csv = Readable.from(csvText(orm, versions, columns), { objectMode: false });
   return {
     fileName: `focus-${version}-${provider === undefined ? '' : `${toFileName(provider)}-`}${period}.${format}`,
-    contentType: format === 'csv' ? 'text/csv; charset=utf-8' : 'application/gzip',
-    invoices: versions.length,
+    contentType: contentTypeOf[format],
+    invoices: invoices.length,
     lines,
-    content: format === 'csv' ? csv : compressed(csv),
+    content: focusStream(csvText(orm, invoices, columns, allocation), format),
   };
 }
 
 async function* csvText(
   orm: MikroORM,
-  versions: readonly ExportedVersion[],
+  invoices: readonly ExportedInvoice[],
   columns: readonly ExportColumn[],
+  allocation: FocusAllocation,
 ): AsyncGenerator<string> {
   const em = forSession(orm, systemSession);
   const projects = await projectIds(em);
+  const recordsOf = allocation === 'owners' ? recordsByOwner : recordsAsBilled;
   yield toCsv([columns.map((column) => column.name)], columns);
-  for (const version of versions) {
-    let found = 0;
-    for await (const batch of linesOfVersion(em, version, projects)) {
-      found += batch.length;
-      yield toCsv(
-        batch.map((line) => focusFields(line, columns)),
-        columns,
-      );
+  for (const invoice of invoices) {
+    for await (const records of recordsOf(em, invoice, projects, columns)) {
+      if (records.length > 0) yield toCsv(records, columns);
     }
-    if (found !== version.lineCount)
-      throw new FocusExportBroken(version.invoiceUuid, version.lineCount, found);
   }
 }
 
-/**
- * Text that a spreadsheet would run as a formula gets an apostrophe before it. Numbers don't: their minus is no formula, and they
- * hold nothing that anybody typed. Options for a single field cost time, so only the numbers below zero have them.
- */
-function toCsv(records: (string | null)[][], columns: readonly ExportColumn[]): string {
-  return stringify(records, {
-    escape_formulas: true,
-    cast: {
-      string: (value, { index }) =>
-        value.startsWith('-') && columns[index]?.type === 'decimal'
-          ? { value, escape_formulas: false }
-          : value,
-    },
-  });
+type Records = (string | null)[][];
+
+async function* recordsAsBilled(
+  em: EntityManager,
+  invoice: ExportedInvoice,
+  projects: ProjectIds,
+  columns: readonly ExportColumn[],
+): AsyncGenerator<Records> {
+  let found = 0;
+  for await (const lines of linesOf(em, invoice, projects)) {
+    found += lines.length;
+    yield lines.map((line) => focusFields(line, columns));
+  }
+  assertWhole(invoice, found);
 }
 
-/** A fault of the source is the fault of what is read, and who stops reading stops the source. */
-function compressed(source: Readable): Readable {
-  // The callback has nothing to do: `pipeline` destroys both with the error, and the reader hears it from the gzip stream.
-  return pipeline(source, createGzip(), () => undefined);
+async function* recordsByOwner(
+  em: EntityManager,
+  invoice: ExportedInvoice,
+  projects: ProjectIds,
+  columns: readonly ExportColumn[],
+): AsyncGenerator<Records> {
+  const rows = allocatedRows(columns);
+  let found = 0;
+  let rest: Decimal = new Decimal(invoice.amount);
+  for await (const lines of ownedLinesOf(em, invoice, projects)) {
+    found += lines.length;
+    for (const { line } of lines) rest = rest.minus(line.billedCost);
+    yield lines.flatMap(({ line, owners }) => rows.ofLine(line, owners));
+  }
+  assertWhole(invoice, found);
+  yield (await unitemisedOf(em, invoice, rest.toFixed())).map(rows.ofUnitemised);
 }
 
-const toFileName = (provider: string) => provider.replaceAll(/[^A-Za-z0-9._-]+/g, '_');
+function assertWhole({ invoiceUuid, lineCount }: ExportedInvoice, found: number): void {
+  if (found !== lineCount) throw new FocusExportBroken(invoiceUuid, lineCount, found);
+}

@@ -7,9 +7,10 @@ import { CloudProject } from '../entities/cloudProject.ts';
 import { CloudResource } from '../entities/cloudResource.ts';
 import { CloudResourceEvent } from '../entities/cloudResourceEvent.ts';
 import { CloudResourceMembership } from '../entities/cloudResourceMembership.ts';
-import { type ChangeRequest, recordDeploymentChange } from './deploymentChange.ts';
+import { recordDeploymentChange } from './deploymentChange.ts';
 import { recordingOwnerChanges } from './margin/ownerChanges.ts';
 import { meterResources } from './meterDays.ts';
+import type { ChangeRequest } from './recordChange.ts';
 
 /** A resource with its memberships by time, as they stay until the transaction ends. */
 export interface LockedResource {

@@ -1,8 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Day } from '../domain/calendar.ts';
-import { type CatalogRequest, recordCatalogChange } from './catalogChange.ts';
 import { isInForce, subscribersOf } from './planMigrationSubscribers.ts';
 import { type PlannedMigration, planMigration, type WantedMigration } from './planMigrationTerms.ts';
+import { type ReasonedRequest, recordChange } from './recordChange.ts';
 
 /** A move of all subscribers of one version of a plan to another. */
 export interface PlanMigrationRow {
@@ -26,7 +26,7 @@ export interface PlanMigrationRow {
 export function migrateSubscribers(
   em: EntityManager,
   wanted: WantedMigration,
-  request: CatalogRequest & { readonly reason: string },
+  request: ReasonedRequest,
 ): Promise<PlanMigrationRow> {
   return em.transactional(async (transaction) => {
     const migration = await planMigration(transaction, wanted, request.now);
@@ -41,7 +41,7 @@ export function migrateSubscribers(
       moved += await moveSubscribers(transaction, migration, ids, request);
     }
     const row = await recordMigration(transaction, migration, moved, request);
-    await recordCatalogChange(transaction, request, {
+    await recordChange(transaction, request, {
       action: 'plan_migration.apply',
       subjectId: row.id,
       after: {
@@ -117,7 +117,7 @@ async function moveSubscribers(
   em: EntityManager,
   { planCode, from, to, effectiveOn }: PlannedMigration,
   subscriptionIds: readonly string[],
-  { actor, now, reason }: CatalogRequest & { readonly reason: string },
+  { actor, now, reason }: ReasonedRequest,
 ): Promise<number> {
   const [row] = await em.execute<{ moved: number }[]>(move, [
     JSON.stringify({
@@ -141,7 +141,7 @@ async function recordMigration(
   em: EntityManager,
   { from, to, effectiveOn }: PlannedMigration,
   moved: number,
-  { actor, now, reason }: CatalogRequest & { readonly reason: string },
+  { actor, now, reason }: ReasonedRequest,
 ): Promise<PlanMigrationRow> {
   const [row] = await em.execute<Omit<PlanMigrationRow, 'from_version' | 'to_version'>[]>(
     `insert into plan_migrations as known (from_version_id, to_version_id, effective_on, subscribers, requested_by, reason, created_at)

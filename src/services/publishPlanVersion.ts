@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { Conflict } from '../domain/errors.ts';
 import { PlanVersion } from '../entities/planVersion.ts';
 import { lockPlan } from './addPlanVersion.ts';
-import { type CatalogRequest, recordCatalogChange } from './catalogChange.ts';
+import { type ChangeRequest, recordChange } from './recordChange.ts';
 
 /**
  * Puts a draft up for sale and retires the version that was until now, in one transaction; who is subscribed stays where they are.
@@ -13,7 +13,7 @@ import { type CatalogRequest, recordCatalogChange } from './catalogChange.ts';
 export function publishPlanVersion(
   em: EntityManager,
   { planCode, version: number }: { readonly planCode: string; readonly version: number },
-  request: CatalogRequest,
+  request: ChangeRequest,
 ): Promise<boolean> {
   return em.transactional(async (transaction) => {
     const plan = await lockPlan(transaction, planCode);
@@ -45,7 +45,7 @@ export function publishPlanVersion(
       base_price_cents: row.basePriceCents,
       currency: row.currency,
     });
-    await recordCatalogChange(transaction, request, {
+    await recordChange(transaction, request, {
       action: 'plan_version.publish',
       subjectId: version.id,
       before: prior === null ? null : terms(prior),

@@ -8,11 +8,11 @@ export interface AuditRecord {
   readonly action: string;
   readonly subjectType: string;
   readonly subjectId: string;
-  readonly reason?: string;
-  readonly before?: JsonValue;
-  readonly after?: JsonValue;
-  readonly requestId?: string;
-  readonly workflowId?: string;
+  readonly reason?: string | undefined;
+  readonly before?: JsonValue | undefined;
+  readonly after?: JsonValue | undefined;
+  readonly requestId?: string | undefined;
+  readonly workflowId?: string | undefined;
 }
 
 /**

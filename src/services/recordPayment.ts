@@ -6,11 +6,10 @@ import { assertIssued } from '../domain/invoiceStanding.ts';
 import { addCents } from '../domain/money.ts';
 import { Payment } from '../entities/payment.ts';
 import { TenantInvoice } from '../entities/tenantInvoice.ts';
-import type { Session } from '../session.ts';
-import { recordAudit } from './recordAudit.ts';
+import { type ChangeRequest, recordChange } from './recordChange.ts';
 import { settleInvoice } from './settleInvoice.ts';
 
-export interface RecordPayment {
+export interface RecordPayment extends ChangeRequest {
   readonly invoiceId: string;
   /** Above zero, in cents of the invoice's currency. */
   readonly amountCents: number;
@@ -21,9 +20,6 @@ export interface RecordPayment {
   readonly reference: string;
   /** Who tells us: `operator`, `finance`. */
   readonly source: string;
-  readonly now: Date;
-  readonly actor: Session;
-  readonly requestId?: string;
 }
 
 export interface RecordedPayment {
@@ -139,10 +135,8 @@ async function bookPayment(em: EntityManager, request: RecordPayment, invoice: T
   const before = { status: invoice.status, paid_cents: invoice.paidCents, due_cents: invoice.dueCents };
   invoice.paidCents = addCents(invoice.paidCents, request.amountCents);
   await settleInvoice(em, invoice, request);
-  await recordAudit(em, request.actor, {
-    occurredAt: request.now,
+  await recordChange(em, request, {
     action: 'tenant_invoice.pay',
-    subjectType: 'tenant_invoice',
     subjectId: invoice.id,
     before,
     after: {
@@ -154,6 +148,5 @@ async function bookPayment(em: EntityManager, request: RecordPayment, invoice: T
       paid_on: request.paidOn,
       source: request.source,
     },
-    ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
   });
 }

@@ -5,18 +5,13 @@ import { InvoiceConflict } from '../domain/invoiceStanding.ts';
 import { type AdjustmentInputs, priceInvoice } from '../domain/tenantInvoice.ts';
 import { InvoiceAdjustment } from '../entities/invoiceAdjustment.ts';
 import { TenantInvoice } from '../entities/tenantInvoice.ts';
-import type { Session } from '../session.ts';
-import { recordAudit } from './recordAudit.ts';
+import { type ReasonedRequest, recordChange } from './recordChange.ts';
 import { loadInvoiceInputs } from './rollup/loadInvoiceInputs.ts';
 import { isFault } from './rollup/tenantFault.ts';
 import { writeDrafts } from './rollup/writeDrafts.ts';
 
-export interface ReissueInvoice {
+export interface ReissueInvoice extends ReasonedRequest {
   readonly invoiceId: string;
-  readonly reason: string;
-  readonly now: Date;
-  readonly actor: Session;
-  readonly requestId?: string;
 }
 
 /**
@@ -59,19 +54,15 @@ export function reissueInvoice(
     };
     await writeDrafts(transaction, { period, drafts: [draft], now: request.now });
     await keepManualLines(transaction, { id, tenantId }, adjustments, request);
-    await recordAudit(transaction, request.actor, {
-      occurredAt: request.now,
+    await recordChange(transaction, request, {
       action: 'tenant_invoice.reissue',
-      subjectType: 'tenant_invoice',
       subjectId: id,
-      reason: request.reason,
       after: {
         replaces_invoice_id: replaced.id,
         replaces_number: replaced.number ?? null,
         total_cents: draft.priced.totalCents,
         currency: inputs.currency,
       },
-      ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
     });
     return transaction.findOneOrFail(TenantInvoice, { id });
   });

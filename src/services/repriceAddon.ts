@@ -1,7 +1,7 @@
 import { LockMode } from '@mikro-orm/core';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Addon } from '../entities/addon.ts';
-import { type CatalogRequest, recordCatalogChange } from './catalogChange.ts';
+import { type ChangeRequest, recordChange } from './recordChange.ts';
 
 /**
  * Changes what an addon gives and costs whoever attaches it from now on. Attached ones keep what they were attached with; kind and
@@ -12,7 +12,7 @@ export function repriceAddon(
   em: EntityManager,
   code: string,
   { qty, priceCents }: { readonly qty: string; readonly priceCents: number },
-  request: CatalogRequest,
+  request: ChangeRequest,
 ): Promise<Addon | null> {
   return em.transactional(async (transaction) => {
     const addon = await transaction.findOne(Addon, { code }, { lockMode: LockMode.PESSIMISTIC_WRITE });
@@ -23,7 +23,7 @@ export function repriceAddon(
     addon.qty = qty;
     addon.priceCents = priceCents;
     await transaction.flush();
-    await recordCatalogChange(transaction, request, {
+    await recordChange(transaction, request, {
       action: 'addon.reprice',
       subjectId: addon.id,
       before,

@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { Conflict } from '../domain/errors.ts';
 import type { ReceivableState } from '../entities/receivable.ts';
 import type { Session } from '../session.ts';
-import { recordAudit } from './recordAudit.ts';
+import { recordChange } from './recordChange.ts';
 
 /** Only what was refused waits for an operator; the rest goes on by itself. */
 export class ReceivableNotFailed extends Conflict {
@@ -41,15 +41,11 @@ export function retryReceivable(
       `update receivables set state = 'pending', next_attempt_at = ? where invoice_id = ?`,
       [request.now, request.invoiceId],
     );
-    await recordAudit(transaction, request.actor, {
-      occurredAt: request.now,
+    await recordChange(transaction, request, {
       action: 'receivable.retry',
-      subjectType: 'receivable',
       subjectId: request.invoiceId,
-      reason: request.reason,
       before: { state: row.state, last_error: row.last_error },
       after: { state: 'pending' },
-      requestId: request.requestId,
     });
     return true;
   });

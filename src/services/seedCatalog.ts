@@ -7,12 +7,12 @@ import { Plan } from '../entities/plan.ts';
 import { PlanVersion } from '../entities/planVersion.ts';
 import { ResourcePrice } from '../entities/resourcePrice.ts';
 import { addPlanVersion, type NewPlanVersion } from './addPlanVersion.ts';
-import type { CatalogRequest } from './catalogChange.ts';
 import { createAddon } from './createAddon.ts';
 import { createPlan } from './createPlan.ts';
 import { createResourcePrice, type NewResourcePrice } from './createResourcePrice.ts';
 import { findPlanVersion } from './listCatalog.ts';
 import { publishPlanVersion } from './publishPlanVersion.ts';
+import type { ChangeRequest } from './recordChange.ts';
 
 /** What a catalog begins with. */
 export interface CatalogSeed {
@@ -51,7 +51,7 @@ type Terms = { readonly [field: string]: JsonValue };
 export function seedCatalog(
   em: EntityManager,
   seed: CatalogSeed,
-  request: CatalogRequest,
+  request: ChangeRequest,
 ): Promise<SeedOutcome> {
   return em.transactional(async (transaction) => {
     await transaction.execute('select pg_advisory_xact_lock(?)', [seedLock]);

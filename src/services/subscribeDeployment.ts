@@ -13,9 +13,10 @@ import { SubscriptionVersion } from '../entities/subscriptionVersion.ts';
 import { snapshotAddons } from './attachAddon.ts';
 import { datedOn, noteLateMonths } from './backdating.ts';
 import { lockTenantCurrency, readBillingProfile } from './billingProfile.ts';
-import { type ChangeRequest, recordDeploymentChange } from './deploymentChange.ts';
+import { recordDeploymentChange } from './deploymentChange.ts';
 import { lockDeployment } from './findDeployment.ts';
 import { findAddonsForSale, findPlanForSale } from './planForSale.ts';
+import type { ChangeRequest } from './recordChange.ts';
 
 export interface NewSubscription {
   /** The plan's active version is what it is bound to. */

@@ -2,8 +2,8 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { Forbidden } from '../domain/errors.ts';
 import { assertTransition, type DeploymentState, mayTransition } from '../domain/lifecycle.ts';
 import type { CloudDeployment } from '../entities/cloudDeployment.ts';
-import type { ChangeRequest } from './deploymentChange.ts';
 import { lockDeployment } from './findDeployment.ts';
+import type { ChangeRequest } from './recordChange.ts';
 import { setDeploymentState } from './setDeploymentState.ts';
 
 /**

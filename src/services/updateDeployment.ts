@@ -1,8 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Forbidden, type JsonValue } from '../domain/errors.ts';
 import type { CloudDeployment } from '../entities/cloudDeployment.ts';
-import { type ChangeRequest, recordDeploymentChange } from './deploymentChange.ts';
+import { recordDeploymentChange } from './deploymentChange.ts';
 import { lockDeployment } from './findDeployment.ts';
+import type { ChangeRequest } from './recordChange.ts';
 
 /** What a deployment's own data may become; what is absent stays. */
 export interface DeploymentUpdate {

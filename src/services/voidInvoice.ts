@@ -2,17 +2,12 @@ import { LockMode } from '@mikro-orm/core';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { assertVoidable } from '../domain/invoiceStanding.ts';
 import { TenantInvoice } from '../entities/tenantInvoice.ts';
-import type { Session } from '../session.ts';
 import { withdrawReceivable } from './changeReceivable.ts';
 import { restoreAfterPayment } from './dunning.ts';
-import { recordAudit } from './recordAudit.ts';
+import { type ReasonedRequest, recordChange } from './recordChange.ts';
 
-export interface VoidInvoice {
+export interface VoidInvoice extends ReasonedRequest {
   readonly invoiceId: string;
-  readonly reason: string;
-  readonly now: Date;
-  readonly actor: Session;
-  readonly requestId?: string;
 }
 
 /**
@@ -40,15 +35,11 @@ export function voidInvoice(em: EntityManager, request: VoidInvoice): Promise<Te
     await transaction.flush();
     await withdrawReceivable(transaction, invoice.id, request.now);
     await restoreAfterPayment(transaction, [invoice.tenantId], request.now);
-    await recordAudit(transaction, request.actor, {
-      occurredAt: request.now,
+    await recordChange(transaction, request, {
       action: 'tenant_invoice.void',
-      subjectType: 'tenant_invoice',
       subjectId: invoice.id,
-      reason: request.reason,
       before,
       after: { status: invoice.status, due_cents: 0, number: invoice.number ?? null },
-      ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
     });
     return invoice;
   });

@@ -11,14 +11,9 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { databaseActivities } from './activityOptions.ts';
-import { createDestruction, productionTimes } from './destroyItems.ts';
+import { createDestruction, productionTimes, takeDecisions } from './destroyItems.ts';
 import { clearProblem, enterPhase } from './progress.ts';
-import {
-  cancelProvisioningUpdate,
-  provisioningProgressQuery,
-  refuseWithoutReason,
-  retryItemsUpdate,
-} from './provisionDeployment.ts';
+import { cancelProvisioningUpdate, provisioningProgressQuery } from './provisionDeployment.ts';
 import {
   type CancelProvisioningUpdate,
   type DecommissionDeploymentInput,
@@ -30,6 +25,7 @@ import {
   type ProvisioningProgress,
   provisioningMessages,
 } from './provisioningMessages.ts';
+import { refuseWithoutReason } from './refuseWithoutReason.ts';
 import { searchAttributes } from './searchAttributes.ts';
 
 export const holdDecommissionUpdate = defineUpdate<ProvisioningProgress, [HoldDecommissionUpdate]>(
@@ -69,7 +65,7 @@ export async function decommissionDeployment(
   setHandler(provisioningProgressQuery, progress);
   setHandler(holdDecommissionUpdate, hold, {
     validator: (update) => {
-      refuseWithoutReason(update.request.reason);
+      refuseWithoutReason(update);
       refuseLate();
     },
   });
@@ -81,19 +77,12 @@ export async function decommissionDeployment(
     },
     {
       validator: (update) => {
-        refuseWithoutReason(update.request.reason);
+        refuseWithoutReason(update);
         refuseLate();
       },
     },
   );
-  setHandler(
-    retryItemsUpdate,
-    (decision) => {
-      destruction.decide(decision);
-      return progress();
-    },
-    { validator: (decision) => destruction.refuseUnknown(decision) },
-  );
+  takeDecisions(destruction, progress);
   upsertSearchAttributes([{ key: searchAttributes.deployment, value: deploymentId }]);
 
   const begun = await CancellationScope.nonCancellable(begin);

@@ -1,16 +1,42 @@
-import { ActivityFailure, ApplicationFailure, condition, proxyActivities, sleep } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  condition,
+  defineUpdate,
+  proxyActivities,
+  setHandler,
+  sleep,
+} from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { databaseActivities, heartbeatTimeout } from './activityOptions.ts';
 import { failureCause } from './failureCause.ts';
 import { clearProblem, reportProblem } from './progress.ts';
-import type {
-  ItemReference,
-  ProvisioningProblem,
-  ProvisioningTimes,
-  RetryItemsUpdate,
-  SetAsideItem,
+import {
+  type ItemReference,
+  type ProvisioningProblem,
+  type ProvisioningProgress,
+  type ProvisioningTimes,
+  provisioningMessages,
+  type RetryItemsUpdate,
+  type SetAsideItem,
 } from './provisioningMessages.ts';
 import type { OperatorRequest } from './rollUpMessages.ts';
+
+const retryItemsUpdate = defineUpdate<ProvisioningProgress, [RetryItemsUpdate]>(
+  provisioningMessages.retryItemsUpdate,
+);
+
+/** Lets operators decide about items that are set aside, while the run goes on. */
+export function takeDecisions(destruction: Destruction, progress: () => ProvisioningProgress): void {
+  setHandler(
+    retryItemsUpdate,
+    (decision) => {
+      destruction.decide(decision);
+      return progress();
+    },
+    { validator: (decision) => destruction.refuseUnknown(decision) },
+  );
+}
 
 export const productionTimes: ProvisioningTimes = {
   stepMs: 20 * 60_000,

@@ -1,23 +1,22 @@
-import { TypedSearchAttributes, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ChildWorkflowCancellationType,
   condition,
   continueAsNew,
-  ParentClosePolicy,
+  patched,
   proxyActivities,
   startChild,
-  WorkflowIdReusePolicy,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { databaseActivities, heartbeatTimeout, providerActivities } from './activityOptions.ts';
 import { failureCause } from './failureCause.ts';
-import { workflowIds } from './ids.ts';
-import { ingestInvoice } from './ingestInvoice.ts';
+import type { ingestInvoice } from './ingestInvoice.ts';
 import type { DiscoverInvoicesInput, DiscoverInvoicesResult } from './messages.ts';
 import { enterPhase, reportProblem } from './progress.ts';
-import { searchAttributes } from './searchAttributes.ts';
-import { taskQueues } from './taskQueues.ts';
+import { aloneOptions } from './startAlone.ts';
+import { startClosureCheck } from './startClosureCheck.ts';
+import { workflowStarts } from './workflowStarts.ts';
 
 /** How many waiting invoices are read at once. */
 const pageSize = 200;
@@ -79,6 +78,10 @@ export async function discoverInvoices(input: DiscoverInvoicesInput): Promise<Di
   async function ingestOneAfterAnother(waiting: WaitingInvoice[]): Promise<void> {
     for (let invoice = waiting.shift(); invoice !== undefined; invoice = waiting.shift()) {
       const outcome = await ingest(provider, invoice);
+      // An ingest that ends has the books checked itself; what the discovery found stands in them without it too.
+      if ((outcome === 'failed' || outcome === 'stillRunning') && patched('check-closure')) {
+        await startClosureCheck(invoice.period);
+      }
       result = {
         ...result,
         ingestsStarted: result.ingestsStarted + (outcome === 'alreadyRunning' ? 0 : 1),
@@ -126,19 +129,14 @@ async function ingest(
   invoice: WaitingInvoice,
 ): Promise<'ingested' | 'held' | 'alreadyRunning' | 'failed' | 'stillRunning'> {
   try {
-    const child = await startChild(ingestInvoice, {
-      workflowId: workflowIds.ingestInvoice(provider, invoice.invoiceUuid),
-      taskQueue: taskQueues.billing,
-      args: [{ provider, invoiceUuid: invoice.invoiceUuid }],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      cancellationType: ChildWorkflowCancellationType.ABANDON,
-      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-      staticSummary: `Ingest the ${provider} invoice of ${invoice.period.slice(0, 7)}`,
-      typedSearchAttributes: new TypedSearchAttributes([
-        { key: searchAttributes.period, value: invoice.period },
-        { key: searchAttributes.providerInvoice, value: invoice.invoiceUuid },
-      ]),
-    });
+    const start = workflowStarts.ingestInvoice(
+      { provider, invoiceUuid: invoice.invoiceUuid },
+      invoice.period,
+    );
+    const child = await startChild<typeof ingestInvoice>(
+      start.workflow,
+      aloneOptions(start, { cancellationType: ChildWorkflowCancellationType.ABANDON }),
+    );
     let outcome: 'ingested' | 'held' | 'failed' | undefined;
     child.result().then(
       (result) => {

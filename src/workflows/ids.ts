@@ -18,7 +18,7 @@ export const workflowIds = {
   sweepLifecycle: () => 'sweep-lifecycle',
   pushReceivables: () => 'push-receivables',
   evaluateAlerts: () => 'evaluate-alerts',
-  deliverWebhooks: () => 'deliver-webhooks',
+  deliverWebhooks: (endpointId: string) => `deliver-webhooks:${endpointId}`,
   rollUpPeriod: (period: Period) => `roll-up:${period}`,
   rollUpShard: (period: Period, shard: number) => `roll-up:${period}:${shard}`,
   /** A check that an operator asked for; a rollup and an issue have their own, with `:check` after their id. */

@@ -1,21 +1,10 @@
-import { TypedSearchAttributes, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import {
-  CancellationScope,
-  ChildWorkflowFailure,
-  continueAsNew,
-  executeChild,
-  ParentClosePolicy,
-  sleep,
-  WorkflowIdReusePolicy,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { continueAsNew, patched, sleep, workflowInfo } from '@temporalio/workflow';
 import { databaseActivities } from './activityOptions.ts';
-import { workflowIds } from './ids.ts';
-import { ingestInvoice } from './ingestInvoice.ts';
-import type { IngestFocusFileInput, IngestFocusFileResult } from './messages.ts';
+import type { IngestFocusFileInput, IngestFocusFileResult, IngestInvoiceResult } from './messages.ts';
 import { enterPhase, reportProblem } from './progress.ts';
-import { searchAttributes } from './searchAttributes.ts';
-import { taskQueues } from './taskQueues.ts';
+import { runAlone } from './startAlone.ts';
+import { startClosureCheck } from './startClosureCheck.ts';
+import { workflowStarts } from './workflowStarts.ts';
 
 const pageSize = 200;
 /** How many ingests run at once. */
@@ -63,6 +52,8 @@ export async function ingestFocusFile(input: IngestFocusFileInput): Promise<Inge
   async function ingestOneAfterAnother(waiting: NamedInvoice[]): Promise<void> {
     for (let invoice = waiting.shift(); invoice !== undefined; invoice = waiting.shift()) {
       const outcome = await ingest(invoice);
+      // An ingest that ends has the books checked itself; what the file says stands in them without it too.
+      if (outcome === 'notIngested' && patched('check-closure')) await startClosureCheck(invoice.period);
       result = { ...result, [outcome]: result[outcome] + 1 };
       enterPhase('ingesting', describe(result));
     }
@@ -91,40 +82,15 @@ async function takeIn(fileId: string): Promise<IngestFocusFileResult> {
  * file's turn comes after it.
  */
 async function ingest(invoice: NamedInvoice): Promise<'ingested' | 'unchanged' | 'held' | 'notIngested'> {
+  const { provider, invoiceUuid, period } = invoice;
+  const start = workflowStarts.ingestInvoice({ provider, invoiceUuid }, period);
   for (let attempt = 1; attempt <= startAttempts; attempt += 1) {
-    const outcome = await startIngest(invoice);
-    if (outcome !== 'alreadyRunning') return outcome;
+    const ended = await runAlone<IngestInvoiceResult>(start);
+    if (ended === 'stopped') return 'notIngested';
+    if (ended !== 'alreadyRunning') return ended.outcome;
     await sleep('5 seconds');
   }
   return 'notIngested';
-}
-
-async function startIngest(
-  invoice: NamedInvoice,
-): Promise<'ingested' | 'unchanged' | 'held' | 'notIngested' | 'alreadyRunning'> {
-  const { provider, invoiceUuid, period } = invoice;
-  try {
-    const { outcome } = await executeChild(ingestInvoice, {
-      workflowId: workflowIds.ingestInvoice(provider, invoiceUuid),
-      taskQueue: taskQueues.billing,
-      args: [{ provider, invoiceUuid }],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-      staticSummary: `Ingest the ${provider} invoice of ${period.slice(0, 7)}`,
-      typedSearchAttributes: new TypedSearchAttributes([
-        { key: searchAttributes.period, value: period },
-        { key: searchAttributes.providerInvoice, value: invoiceUuid },
-      ]),
-    });
-    return outcome;
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return 'alreadyRunning';
-    // This process's own cancellation ends it; an ingest that somebody stopped does not.
-    if (error instanceof ChildWorkflowFailure && !CancellationScope.current().consideredCancelled) {
-      return 'notIngested';
-    }
-    throw error;
-  }
 }
 
 function describe(result: IngestFocusFileResult): string {

@@ -1,24 +1,19 @@
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   condition,
   continueAsNew,
   defineSignal,
-  ParentClosePolicy,
   patched,
   setHandler,
-  startChild,
   upsertSearchAttributes,
-  WorkflowIdReusePolicy,
   workflowInfo,
 } from '@temporalio/workflow';
 import { databaseActivities } from './activityOptions.ts';
-import { workflowIds } from './ids.ts';
 import { clearProblem, enterPhase, reportProblem } from './progress.ts';
 import { provePeriod } from './provePeriod.ts';
-import { pushReceivables } from './pushReceivables.ts';
 import { type IssuePeriodInput, type IssuePeriodResult, issueMessages } from './rollUpMessages.ts';
 import { searchAttributes } from './searchAttributes.ts';
-import { taskQueues } from './taskQueues.ts';
+import { startAlone } from './startAlone.ts';
+import { workflowStarts } from './workflowStarts.ts';
 
 const pageSize = 500;
 
@@ -114,16 +109,5 @@ export async function issuePeriod(input: IssuePeriodInput): Promise<IssuePeriodR
 
 /** One process tells the finance system of whatever was issued; where it runs already, it will find these too. */
 async function push(): Promise<void> {
-  try {
-    await startChild(pushReceivables, {
-      workflowId: workflowIds.pushReceivables(),
-      taskQueue: taskQueues.billing,
-      args: [{}],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-      staticSummary: 'Tell the finance system of issued invoices',
-    });
-  } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-  }
+  await startAlone(workflowStarts.pushReceivables({}));
 }

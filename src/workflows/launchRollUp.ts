@@ -1,22 +1,9 @@
-import {
-  defineSearchAttributeKey,
-  SearchAttributeType,
-  TypedSearchAttributes,
-  WorkflowExecutionAlreadyStartedError,
-} from '@temporalio/common';
-import {
-  ApplicationFailure,
-  ParentClosePolicy,
-  startChild,
-  WorkflowIdReusePolicy,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import { periodOfMonth, shiftPeriod } from '../domain/period.ts';
-import { workflowIds } from './ids.ts';
+import { launch } from './launch.ts';
 import type { LaunchInput, LaunchResult } from './messages.ts';
-import { enterPhase } from './progress.ts';
-import { rollUpPeriod } from './rollUpPeriod.ts';
-import { searchAttributes } from './searchAttributes.ts';
+import { workflowStarts } from './workflowStarts.ts';
 
 /** Set by the server on what a schedule starts: the time for which it was due, however late it starts. */
 const scheduledStartTime = defineSearchAttributeKey(
@@ -37,22 +24,6 @@ export async function launchRollUp(input: LaunchInput): Promise<LaunchResult> {
     );
   }
   const period = shiftPeriod(periodOfMonth(due.toISOString().slice(0, 7)), -1);
-  const workflowId = workflowIds.rollUpPeriod(period);
-  try {
-    await startChild(rollUpPeriod, {
-      workflowId,
-      taskQueue: input.taskQueue,
-      args: [{ period }],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-      staticSummary: `${input.summary}: ${period.slice(0, 7)}`,
-      typedSearchAttributes: new TypedSearchAttributes([{ key: searchAttributes.period, value: period }]),
-    });
-    enterPhase('done', `Started ${workflowId}`);
-    return { started: true };
-  } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    enterPhase('done', `${workflowId} was running already`);
-    return { started: false };
-  }
+  const start = workflowStarts.rollUpPeriod({ period });
+  return launch({ ...start, taskQueue: input.taskQueue, summary: `${input.summary}: ${period.slice(0, 7)}` });
 }

@@ -276,6 +276,8 @@ export interface EvaluateAlertsResult {
 }
 
 export interface DeliverWebhooksInput {
+  /** Who is told; absent in runs of before each endpoint had one of its own. */
+  readonly endpointId?: string;
   /** Carried over by continue-as-new; absent on the first run. */
   readonly carried?: DeliverWebhooksResult;
 }
@@ -288,8 +290,19 @@ export interface DeliverWebhooksResult {
 export interface DeliveredWebhooks extends DeliverWebhooksResult {
   /** Not taken, and tried again. */
   readonly postponed: number;
+  /** Why the endpoint was disabled for it; null where it was not. */
+  readonly disabled: 'gone' | 'failing' | null;
   /** When the next one is due; null where none waits. */
   readonly next: string | null;
+}
+
+/** What one sweep of the webhooks' tables came to. */
+export interface SweptWebhooks {
+  /** Deliveries that were over and old. */
+  readonly removed: number;
+  /** Secrets that were encrypted, anew or at all; and those that can't be read with the keys that there are. */
+  readonly encrypted: number;
+  readonly unreadable: number;
 }
 
 export type LifecycleStep = 'restore' | 'suspended' | 'paused' | 'past_due' | 'end_trials' | 'roll_periods';

@@ -17,7 +17,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { databaseActivities, heartbeatTimeout } from './activityOptions.ts';
-import { createDestruction, productionTimes } from './destroyItems.ts';
+import { createDestruction, productionTimes, takeDecisions } from './destroyItems.ts';
 import { failureCause } from './failureCause.ts';
 import { enterPhase, reportProblem } from './progress.ts';
 import {
@@ -29,8 +29,8 @@ import {
   type ProvisioningProblem,
   type ProvisioningProgress,
   provisioningMessages,
-  type RetryItemsUpdate,
 } from './provisioningMessages.ts';
+import { refuseWithoutReason } from './refuseWithoutReason.ts';
 import { searchAttributes } from './searchAttributes.ts';
 
 export const provisioningProgressQuery = defineQuery<ProvisioningProgress>(
@@ -38,9 +38,6 @@ export const provisioningProgressQuery = defineQuery<ProvisioningProgress>(
 );
 export const cancelProvisioningUpdate = defineUpdate<ProvisioningProgress, [CancelProvisioningUpdate]>(
   provisioningMessages.cancelUpdate,
-);
-export const retryItemsUpdate = defineUpdate<ProvisioningProgress, [RetryItemsUpdate]>(
-  provisioningMessages.retryItemsUpdate,
 );
 
 /** Failures of a request that never reached the provider, or that the provider did not carry out. */
@@ -96,14 +93,7 @@ export async function provisionDeployment(
     },
     { validator: refuseLateCancel },
   );
-  setHandler(
-    retryItemsUpdate,
-    (decision) => {
-      destruction.decide(decision);
-      return progress();
-    },
-    { validator: (decision) => destruction.refuseUnknown(decision) },
-  );
+  takeDecisions(destruction, progress);
   upsertSearchAttributes([{ key: searchAttributes.deployment, value: deploymentId }]);
 
   enter('planning', 'Writing down what is to be created');
@@ -253,8 +243,8 @@ export async function provisionDeployment(
     };
   }
 
-  function refuseLateCancel({ request: asked }: CancelProvisioningUpdate): void {
-    refuseWithoutReason(asked.reason);
+  function refuseLateCancel(update: CancelProvisioningUpdate): void {
+    refuseWithoutReason(update);
     if (phase === 'planning' || phase === 'creating' || phase === 'verifying') {
       if (cancel.by === null) return;
       throw ApplicationFailure.nonRetryable(
@@ -304,10 +294,4 @@ const providerActivities = (limitMs: number) =>
 function isRetryable(error: unknown): boolean {
   if (!(error instanceof ActivityFailure)) return false;
   return !(error.cause instanceof ApplicationFailure) || error.cause.nonRetryable !== true;
-}
-
-/** @throws ApplicationFailure `reason_required` */
-export function refuseWithoutReason(reason: string): void {
-  if (reason.trim() !== '') return;
-  throw ApplicationFailure.nonRetryable('reason is empty: say why', 'reason_required');
 }

@@ -16,6 +16,7 @@ import type { RevertState } from '../services/drift/recordRevert.ts';
 import { databaseActivities } from './activityOptions.ts';
 import { type FailureCause, failureCause } from './failureCause.ts';
 import { enterPhase, reportProblem } from './progress.ts';
+import { refuseWithoutReason } from './refuseWithoutReason.ts';
 import { productionTimes, revertActivities } from './revertActivities.ts';
 import {
   type ApproveRevertUpdate,
@@ -338,8 +339,4 @@ function describe(plan: RevertPlan, standing: string): string {
     `Adds ${plan.addedMonthly ?? 'an unknown amount of'} ${plan.currency} a month`,
     ...plan.irreversible.map((sentence) => `Can't be undone: ${sentence}`),
   ].join('\n');
-}
-
-function refuseWithoutReason({ request }: { readonly request: OperatorRequest }): void {
-  if (request.reason.trim() === '') throw new Error('reason is empty: say why');
 }

@@ -8,24 +8,21 @@ import {
   defineSignal,
   defineUpdate,
   executeChild,
-  getExternalWorkflowHandle,
   ParentClosePolicy,
   patched,
   setHandler,
   sleep,
-  startChild,
   upsertSearchAttributes,
   WorkflowIdReusePolicy,
   workflowInfo,
 } from '@temporalio/workflow';
 import { databaseActivities } from './activityOptions.ts';
 import { workflowIds } from './ids.ts';
-import { issuePeriod } from './issuePeriod.ts';
 import { clearProblem, enterPhase, reportProblem } from './progress.ts';
 import { provePeriod } from './provePeriod.ts';
+import { refuseWithoutReason } from './refuseWithoutReason.ts';
 import {
   issueMessages,
-  type OperatorRequest,
   type RetryFailedUpdate,
   type RollUpCounts,
   type RollUpPeriodInput,
@@ -39,8 +36,10 @@ import {
 } from './rollUpMessages.ts';
 import { rollUpShard } from './rollUpShard.ts';
 import { searchAttributes } from './searchAttributes.ts';
+import { startAloneOrSignal } from './startAlone.ts';
 import { startClosureCheck } from './startClosureCheck.ts';
 import { taskQueues } from './taskQueues.ts';
+import { workflowStarts } from './workflowStarts.ts';
 
 const mostShards = 32;
 const tenantsAShard = 10_000;
@@ -82,7 +81,7 @@ export async function rollUpPeriod(input: RollUpPeriodInput): Promise<RollUpPeri
   });
   setHandler(retryTenantUpdate, (update) => decide(update, 'retryTenant'), { validator: refuseIncomplete });
   setHandler(skipTenantUpdate, (update) => decide(update, 'skipTenant'), { validator: refuseIncomplete });
-  setHandler(retryFailedUpdate, retryFailed, { validator: ({ request }) => refuseWithoutReason(request) });
+  setHandler(retryFailedUpdate, retryFailed, { validator: refuseWithoutReason });
 
   upsertSearchAttributes([{ key: searchAttributes.period, value: period }]);
   if (input.carried === undefined) {
@@ -213,31 +212,8 @@ export async function rollUpPeriod(input: RollUpPeriodInput): Promise<RollUpPeri
   }
 
   /** The issue waits for the end of the grace time; where it waits already, it is told of the drafts that came. */
-  async function giveToIssue(): Promise<void> {
-    for (;;) {
-      try {
-        await startChild(issuePeriod, {
-          workflowId: workflowIds.issuePeriod(period),
-          taskQueue: taskQueues.billing,
-          args: [{ period }],
-          parentClosePolicy: ParentClosePolicy.ABANDON,
-          workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-          staticSummary: `Issue the invoices of ${period.slice(0, 7)}`,
-          typedSearchAttributes: new TypedSearchAttributes([{ key: searchAttributes.period, value: period }]),
-        });
-        return;
-      } catch (error) {
-        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      }
-      try {
-        await getExternalWorkflowHandle(workflowIds.issuePeriod(period)).signal(
-          issueMessages.draftsAddedSignal,
-        );
-        return;
-      } catch {
-        // It ended in between, so it can be started.
-      }
-    }
+  function giveToIssue(): Promise<void> {
+    return startAloneOrSignal(workflowStarts.issuePeriod({ period }), issueMessages.draftsAddedSignal);
   }
 
   async function decide(
@@ -272,13 +248,9 @@ export async function rollUpPeriod(input: RollUpPeriodInput): Promise<RollUpPeri
   }
 }
 
-function refuseIncomplete({ tenantId, request }: TenantUpdate): void {
-  if (tenantId === '') throw new Error('tenantId names no tenant');
-  refuseWithoutReason(request);
-}
-
-function refuseWithoutReason(request: OperatorRequest): void {
-  if (request.reason.trim() === '') throw new Error('reason is empty: say why');
+function refuseIncomplete(update: TenantUpdate): void {
+  if (update.tenantId === '') throw new Error('tenantId names no tenant');
+  refuseWithoutReason(update);
 }
 
 function describe({ tenants, done, failed, left, exceptions }: RollUpProgress): string {

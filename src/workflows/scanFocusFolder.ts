@@ -1,17 +1,8 @@
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import {
-  CancellationScope,
-  ChildWorkflowFailure,
-  executeChild,
-  ParentClosePolicy,
-  WorkflowIdReusePolicy,
-} from '@temporalio/workflow';
 import { databaseActivities } from './activityOptions.ts';
-import { workflowIds } from './ids.ts';
-import { ingestFocusFile } from './ingestFocusFile.ts';
-import type { ScanFocusFolderInput, ScanFocusFolderResult } from './messages.ts';
+import type { IngestFocusFileResult, ScanFocusFolderInput, ScanFocusFolderResult } from './messages.ts';
 import { enterPhase, reportProblem } from './progress.ts';
-import { taskQueues } from './taskQueues.ts';
+import { runAlone } from './startAlone.ts';
+import { workflowStarts } from './workflowStarts.ts';
 
 /** Takes in what is new in the watched folder and ingests it, one file after the other in the order of their names. */
 export async function scanFocusFolder(_input: ScanFocusFolderInput): Promise<ScanFocusFolderResult> {
@@ -21,9 +12,12 @@ export async function scanFocusFolder(_input: ScanFocusFolderInput): Promise<Sca
   let refused = 0;
   for (const file of waiting) {
     enterPhase('ingesting', `Ingesting ${file.name}`);
-    const outcome = await ingest(file.fileId, file.sha256, file.name);
-    if (outcome === 'ingested') ingested += 1;
-    if (outcome === 'refused') refused += 1;
+    const ended = await runAlone<IngestFocusFileResult>(
+      workflowStarts.ingestFocusFile({ fileId: file.fileId }, file),
+    );
+    if (ended === 'alreadyRunning' || ended === 'stopped') continue;
+    if (ended.outcome === 'ingested') ingested += 1;
+    if (ended.outcome === 'refused') refused += 1;
   }
   const summary = [
     `${files} files, ${waiting.length} new: ${ingested} ingested, ${refused} refused`,
@@ -33,28 +27,4 @@ export async function scanFocusFolder(_input: ScanFocusFolderInput): Promise<Sca
   if (problems.length > 0) reportProblem('focus_file_not_taken', summary);
   else if (refused > 0) reportProblem('focus_file_refused', summary);
   return { files, newFiles: waiting.length, ingested, refused, problems };
-}
-
-async function ingest(
-  fileId: string,
-  sha256: string,
-  name: string,
-): Promise<'ingested' | 'unchanged' | 'refused' | 'notIngested'> {
-  try {
-    const { outcome } = await executeChild(ingestFocusFile, {
-      workflowId: workflowIds.ingestFocusFile(sha256),
-      taskQueue: taskQueues.billing,
-      args: [{ fileId }],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-      staticSummary: `Ingest the FOCUS file ${name}`,
-    });
-    return outcome;
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return 'notIngested';
-    if (error instanceof ChildWorkflowFailure && !CancellationScope.current().consideredCancelled) {
-      return 'notIngested';
-    }
-    throw error;
-  }
 }

@@ -1,19 +1,9 @@
-import { TypedSearchAttributes, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import {
-  continueAsNew,
-  ParentClosePolicy,
-  patched,
-  startChild,
-  WorkflowIdReusePolicy,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { continueAsNew, patched, workflowInfo } from '@temporalio/workflow';
 import { databaseActivities } from './activityOptions.ts';
-import { decommissionDeployment } from './decommissionDeployment.ts';
-import { workflowIds } from './ids.ts';
 import type { LifecycleStep, SweepLifecycleInput, SweepLifecycleResult } from './messages.ts';
 import { enterPhase } from './progress.ts';
-import { searchAttributes } from './searchAttributes.ts';
-import { taskQueues } from './taskQueues.ts';
+import { startAlone } from './startAlone.ts';
+import { workflowStarts } from './workflowStarts.ts';
 
 /** In this order a deployment takes one step of dunning a sweep, and one whose trial ends is seen by dunning the next time. */
 const steps: readonly LifecycleStep[] = [
@@ -79,27 +69,7 @@ async function startMissed(): Promise<number> {
 }
 
 /** @returns false where one runs already */
-async function startDecommission(deploymentId: string): Promise<boolean> {
-  try {
-    await startChild(decommissionDeployment, {
-      workflowId: workflowIds.decommissionDeployment(deploymentId),
-      taskQueue: taskQueues.provisioning,
-      args: [
-        {
-          deploymentId,
-          request: { subject: 'workflow', role: 'system', reason: 'the deployment was cancelled' },
-        },
-      ],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-      staticSummary: "Destroy a cancelled deployment's resources",
-      typedSearchAttributes: new TypedSearchAttributes([
-        { key: searchAttributes.deployment, value: deploymentId },
-      ]),
-    });
-    return true;
-  } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    return false;
-  }
+function startDecommission(deploymentId: string): Promise<boolean> {
+  const request = { subject: 'workflow', role: 'system', reason: 'the deployment was cancelled' };
+  return startAlone(workflowStarts.decommissionDeployment({ deploymentId, request }));
 }

@@ -29,7 +29,7 @@ const earlierKinds: Readonly<Record<SyncSpeed, readonly ResourceKind[]>> = {
 /**
  * Lists every kind of one speed and records what is there. A kind whose listing fails or comes partial is marked unknown, and
  * nothing of it is taken as gone; the others go on. At the end, stored cost lines meet the resources that were found, and of each period
- * in which one did, a check that its books close is started.
+ * of which a line did, or came to another owner, a check that its books close is started.
  */
 export async function syncInventory(input: SyncInventoryInput): Promise<SyncInventoryResult> {
   const startedAt = new Date().toISOString();
@@ -56,7 +56,8 @@ export async function syncInventory(input: SyncInventoryInput): Promise<SyncInve
   const reattributed = await databaseActivities.reattributeLines({
     provider: input.provider,
   });
-  if (reattributed > 0 && patched('check-closure')) {
+  // What the projects' listing moves meets no other resource.
+  if (patched('closure-of-moves') || (reattributed > 0 && patched('check-closure'))) {
     const moved = { provider: input.provider, since: startedAt };
     for (const period of await databaseActivities.listReattributedPeriods(moved)) {
       await startClosureCheck(period);

@@ -8,6 +8,8 @@ export const taskQueues = {
   billing: 'cloud-billing',
   metering: 'metering',
   provisioning: 'provisioning',
+  /** By itself: endpoints that hang hold up nothing but each other. */
+  webhooks: 'webhooks',
 } as const;
 export type TaskQueue = (typeof taskQueues)[keyof typeof taskQueues];
 export const allTaskQueues: readonly TaskQueue[] = Object.values(taskQueues);

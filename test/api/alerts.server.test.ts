@@ -137,8 +137,66 @@ describe('webhook endpoints', () => {
       expect(text).not.toContain(secret.slice('whsec_'.length));
       expect(text).not.toContain(other.slice('whsec_'.length));
     }
-    expect(changed.json).toMatchObject({ enabled: false, event_types: ['alert.opened', 'alert.resolved'] });
+    expect(changed.json).toMatchObject({
+      enabled: false,
+      disabled_reason: null,
+      failing_since: null,
+      event_types: ['alert.opened', 'alert.resolved'],
+    });
     expect(itemsOf(await get('/webhook-endpoints'))).toEqual([]);
+  });
+
+  it('keep an earlier secret for a day unless told otherwise, which the audit log says', async () => {
+    const { json } = await send('POST', '/webhook-endpoints', { url: 'https://hooks.example.com/b', secret });
+    const path = `/webhook-endpoints/${String(json['id'])}`;
+    const hoursOf = async (body: object) => {
+      const { status } = await send('PATCH', path, { secret, ...body });
+      expect(status).toBe(200);
+      const [row] = await forSession(api.orm, systemSession).execute<{ hours: number }[]>(
+        `select round(extract(epoch from (after ->> 'earlier_secrets_expire_at')::timestamptz - occurred_at) / 3600)::int as hours
+         from audit_log where action = 'webhook_endpoint.change' order by id desc limit 1`,
+      );
+      return row?.hours;
+    };
+    expect(await hoursOf({})).toBe(24);
+    expect(await hoursOf({ secret_overlap_hours: 168 })).toBe(168);
+    expect(await hoursOf({ secret_overlap_hours: 0 })).toBe(0);
+    for (const wrong of [-1, 169, 1.5, '24']) {
+      const answer = await send('PATCH', path, { secret, secret_overlap_hours: wrong });
+      expect([answer.status, pointers(answer)]).toEqual([
+        422,
+        expect.stringContaining('/secret_overlap_hours'),
+      ]);
+    }
+  });
+
+  it('that were disabled by themselves say why and since when, and are enabled again', async () => {
+    const { json } = await send('POST', '/webhook-endpoints', { url: 'https://hooks.example.com/c', secret });
+    const id = String(json['id']);
+    await forSession(api.orm, systemSession).execute(
+      `update webhook_endpoints set enabled = false, disabled_reason = 'failing', failing_since = '2026-05-01' where id = ?`,
+      [id],
+    );
+    const found = itemsOf(await get('/webhook-endpoints')).find((item) => item['id'] === id);
+    expect(found).toMatchObject({
+      enabled: false,
+      disabled_reason: 'failing',
+      failing_since: '2026-05-01T00:00:00.000Z',
+    });
+    const enabled = await send('PATCH', `/webhook-endpoints/${id}`, { enabled: true });
+    expect(enabled.json).toMatchObject({ enabled: true, disabled_reason: null, failing_since: null });
+  });
+
+  it('are refused with 409 where there is no key to encrypt their secrets with', async () => {
+    const keyless = await startApi({ databaseUrl: database.appUrl, environment: { ENCRYPTION_KEYS: '' } });
+    try {
+      const body = { url: 'https://hooks.example.com/d', secret };
+      const answer = await keyless.call('/api/v1/webhook-endpoints', { method: 'POST', token, body });
+      expect([answer.status, answer.json['code']]).toEqual([409, 'encryption_key_missing']);
+      expect(itemsOf(await get('/webhook-endpoints')).map((item) => item['url'])).not.toContain(body.url);
+    } finally {
+      await keyless.close();
+    }
   });
 
   it.each([

@@ -9,6 +9,7 @@ import { type ApiConfig, readApiConfig } from '../../src/config.ts';
 import { createLog } from '../../src/logging.ts';
 import { startOrm } from '../../src/orm.ts';
 import type { ListPriceOf } from '../../src/services/provisioning/previewProvisioning.ts';
+import { testEncryptionKeys } from '../support/encryption.ts';
 
 export const secret = 'a secret of this test run alone, which has more than 64 bytes of text in it';
 
@@ -59,6 +60,7 @@ export async function startApi(options: {
     JWT_SECRET: secret,
     LOG_LEVEL: 'silent',
     RATE_LIMIT_PER_MINUTE: '1000000',
+    ENCRYPTION_KEYS: testEncryptionKeys,
     ...options.environment,
   });
   const orm = await startOrm({ url: databaseUrl, poolSize: 10 });

@@ -13,10 +13,14 @@ beforeAll(async () => {
   database = await createTestDatabase();
   api = await startApi({ databaseUrl: database.appUrl });
   const seed = seeder(api.orm);
-  await seed.invoice('2026-04-01', [
-    ['80', 'matched_by_id'],
-    ['6.92', 'unmatched'],
-  ]);
+  await seed.invoice(
+    '2026-04-01',
+    [
+      ['80', 'matched_by_id'],
+      ['6.92', 'unmatched'],
+    ],
+    { amount: '86.92' },
+  );
   // It says that it has three lines and has two.
   await seed.invoice('2026-05-01', [['1', 'unmatched']]);
   await api.orm.em
@@ -60,7 +64,7 @@ describe('the FOCUS export', () => {
       actor: 'test-platform_viewer',
       subject_id: '2026-04-01',
       request_id: 'export-1',
-      after: { version: '1.2', format: 'csv', provider: null, invoices: 1, lines: 2 },
+      after: { version: '1.2', format: 'csv', allocation: 'owners', provider: null, invoices: 1, lines: 2 },
     });
   });
 
@@ -74,6 +78,14 @@ describe('the FOCUS export', () => {
     ]);
     const plain = await api.call(`${path}?period=2026-04-01&version=1.4`, viewer);
     expect(gunzipSync(Buffer.from(await packed.arrayBuffer())).toString()).toBe(plain.text);
+  });
+
+  it('names who bears each line, but where it is asked for as billed', async () => {
+    const headerOf = async (query: string) =>
+      (await api.call(`${path}?period=2026-04-01${query}`, viewer)).text.split('\n')[0];
+    expect(await headerOf('')).toContain(',x_TenantId,');
+    expect(await headerOf('&allocation=owners')).toContain(',x_TenantId,');
+    expect(await headerOf('&allocation=none')).not.toContain('x_TenantId');
   });
 
   it.each(['csv', 'csv.gz'])('that breaks off in the middle is no whole answer (%s)', async (format) => {
@@ -103,6 +115,7 @@ describe('the FOCUS export', () => {
     ['period=2026-04-01&version=1.3', '/query/version'],
     ['period=2026-04-01&format=xlsx', '/query/format'],
     ['period=2026-04-01&provider=', '/query/provider'],
+    ['period=2026-04-01&allocation=tenants', '/query/allocation'],
     ['period=2026-04-01&tenant=a', '/query/tenant'],
     ['version=1.2', '/query/period'],
   ])('refuses ?%s and points at what is wrong', async (query, pointer) => {

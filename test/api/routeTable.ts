@@ -329,6 +329,7 @@ export const routeTable: Readonly<Record<string, RouteRow>> = {
   ],
 
   'get /api/v1/invoices': [withTenants],
+  'get /api/v1/invoices/focus-export': [withTenants, () => ({ query: april })],
   'get /api/v1/invoices/:id': [withTenants, ({ invoices }) => ({ params: { id: invoices.ofOurs } })],
   'get /api/v1/invoices/:id/pdf': [withTenants, ({ invoices }) => ({ params: { id: invoices.draftOfOurs } })],
   'get /api/v1/credit-notes/:id/pdf': [
@@ -374,6 +375,10 @@ export const routeTable: Readonly<Record<string, RouteRow>> = {
   'get /api/v1/dashboard/trend': [
     platform,
     ({ rollup }) => ({ query: { from: rollup.period, to: rollup.period } }),
+  ],
+  'get /api/v1/dashboard/explain': [
+    platform,
+    ({ rollup }) => ({ query: { figure: 'margin', period: rollup.period } }),
   ],
   'get /api/v1/dashboard/closure': [platform, () => ({ query: april })],
   'post /api/v1/dashboard/closure': [admin, () => ({ body: april })],

@@ -25,6 +25,7 @@ import { type RollUpProgress, rollUpMessages } from '../../src/workflows/rollUpM
 import { admin, writeDraft, writeIssued } from '../services/invoiceWorld.ts';
 import { billingWorld } from '../services/rollup/billingWorld.ts';
 import { credit } from '../services/settledInvoices.ts';
+import { testEncryption } from '../support/encryption.ts';
 import { until } from '../support/killableWait.ts';
 import type { TestWorker } from '../support/worker.ts';
 import { revertWorld } from '../workflows/revertDriftWorld.ts';
@@ -154,7 +155,7 @@ async function seedReverts(worker: TestWorker, simulator: Simulator) {
 /** An alert that is open, and an endpoint that nobody can be told at: its one delivery has failed. */
 async function seedAlerts(em: EntityManager) {
   const secret = `whsec_${randomBytes(32).toString('base64')}`;
-  const requests = { ...requested(), allowLoopback: false };
+  const requests = { ...requested(), allowLoopback: false, encryption: testEncryption };
   const endpoint = (path: string, enabled: boolean) => {
     const eventTypes = ['alert.opened'] as const;
     const url = `https://hooks.invalid/${path}`;

@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { routes } from '../../src/api/routes.ts';
@@ -14,6 +15,7 @@ import { changePlan } from '../../src/services/changePlan.ts';
 import { createDeployment } from '../../src/services/createDeployment.ts';
 import { creditInvoice } from '../../src/services/creditInvoice.ts';
 import { detachAddon } from '../../src/services/detachAddon.ts';
+import { exportTenantFocus } from '../../src/services/exportTenantFocus.ts';
 import { findDeployment } from '../../src/services/findDeployment.ts';
 import { gstReport } from '../../src/services/gstReport.ts';
 import { issueDraft } from '../../src/services/issueDraft.ts';
@@ -593,6 +595,14 @@ describe("another tenant's invoices, usage and charges", () => {
     expect(await listExceptions(em(), april, everything)).toEqual([]);
     const toBill = await tenantsToBill(em(), april, 50);
     expect(toBill.tenantIds.filter((tenant) => tenant !== 'tenant-a')).toEqual([]);
+    const focus = async (tenant?: string) => {
+      const asked = { version: '1.4', format: 'csv', issuer: 'us', tenant, now } as const;
+      const request = { ...asked, period: '2026-03-01' };
+      return text((await exportTenantFocus(api.orm, { ...request, actor: me })).content);
+    };
+    expect(await focus()).toContain('tenant-a');
+    expect(await focus()).not.toMatch(/FOREIGN|tenant-b/);
+    expect((await focus('tenant-b')).split('\n')).toEqual([expect.stringMatching(/^BilledCost,/), '']);
     const totals = JSON.stringify([
       await gstReport(em(), april),
       await receivablesAgeing(em(), '2026-07-01'),

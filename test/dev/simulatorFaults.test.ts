@@ -46,11 +46,25 @@ describe('a rule', () => {
     expect(await statuses('/v2/account', 3)).toEqual([500, 502, 200]);
   });
 
+  it('applies to the body that it matches', async () => {
+    const rule = simulator.faults.add({
+      match: { method: 'POST', path: '^/v2/volumes$', body: '"name":"second"' },
+      fault: { kind: 'server_error', status: 503 },
+    });
+    const create = async (name: string) => {
+      const body = { name, size_gigabytes: 10, region: 'syd1' };
+      return (await ask(simulator, '/v2/volumes', { method: 'POST', body })).status;
+    };
+    expect([await create('first'), await create('second'), await create('third')]).toEqual([201, 503, 201]);
+    expect(rule.hits).toBe(1);
+  });
+
   it('is refused where it makes no sense', () => {
     const wrong: FaultRuleInput[] = [
       { fault: { kind: 'server_error', status: 404 } },
       { fault: { kind: 'reset' }, times: 0 },
       { fault: { kind: 'reset' }, match: { path: '(' } },
+      { fault: { kind: 'reset' }, match: { body: '(' } },
       { fault: { kind: 'items_disagree', delta: '0.1' } },
     ];
     for (const rule of wrong) expect(() => simulator.faults.add(rule)).toThrow();
@@ -80,6 +94,21 @@ describe('faults instead of an answer', () => {
     simulator.faults.add({ fault: { kind: 'stall' } });
     const request = fetch(`${simulator.url}/v2/account`, { signal: AbortSignal.timeout(150) });
     await expect(request).rejects.toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('hold answers once the rule is removed, by itself or with all', async () => {
+    for (const remove of [(id: number) => simulator.faults.remove(id), () => simulator.faults.clear()]) {
+      const rule = simulator.faults.add({ match: { path: '/account$' }, fault: { kind: 'hold' } });
+      let isAnswered = false;
+      const answer = ask(simulator, '/v2/account').finally(() => {
+        isAnswered = true;
+      });
+      while (rule.hits === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      expect((await ask(simulator, '/v2/regions')).status).toBe(200);
+      expect(isAnswered).toBe(false);
+      remove(rule.id);
+      expect((await answer).status).toBe(200);
+    }
   });
 
   it('stall does not keep the simulator from closing', async () => {

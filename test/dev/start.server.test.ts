@@ -58,6 +58,7 @@ const secretsFile = z.object({
   simulatorToken: z.string(),
   financeWebhookSecret: z.string(),
   gatewayWebhookSecret: z.string(),
+  encryptionKey: z.string(),
 });
 const invoiceList = z.object({ invoices: z.array(z.object({ invoice_uuid: z.string() })) });
 const runRecord = z.object({ pid: z.int(), startedAt: z.string() });

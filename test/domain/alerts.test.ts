@@ -33,6 +33,7 @@ describe('a rule', () => {
     ['threshold', { type: 'invoice_held', threshold: '1' }],
     [undefined, { type: 'period_missed' }],
     ['tenant_id', { type: 'period_missed', tenantId: 'a' }],
+    [undefined, { type: 'webhook_disabled' }],
   ])('has a fault in %s: %j', (expected, rule) => {
     expect(faultOf(rule)).toBe(expected);
   });

@@ -71,4 +71,40 @@ describe('the rules of 1.4', () => {
     expect(faults(changes, [...columns]).join('\n')).toMatch(says);
     expect(faults({})).toEqual([]);
   });
+
+  it('let the parts of a split charge share its number on the invoice, and nothing else', () => {
+    const columns = [...header, 'AllocatedMethodId'];
+    const faultsOf = (...methods: readonly (string | null)[]) => {
+      const check = checkFocus('1.4', columns);
+      for (const method of methods) check.row([...good, method]);
+      return check.finish().join('\n');
+    };
+    expect(faultsOf('by time', 'by time')).toBe('');
+    for (const methods of [
+      [null, null],
+      ['by time', null],
+      [null, 'by time'],
+    ])
+      expect(faultsOf(...methods)).toMatch(/InvoiceDetailId is unique/);
+  });
+
+  it('let a correction be of this period only where it takes back a part of an invoice', () => {
+    const note = {
+      ChargeCategory: 'Adjustment',
+      ChargeClass: 'Correction',
+      ConsumedQuantity: null,
+      ConsumedUnit: null,
+    };
+    const costs = (cost: string) =>
+      Object.fromEntries(
+        ['BilledCost', 'EffectiveCost', 'ListCost', 'ContractedCost'].map((name) => [name, cost]),
+      );
+    expect(faults({ ...note, ...costs('-5.00') })).toEqual([]);
+    expect(faults({ ...note, ...costs('5.00') }).join()).toMatch(/a correction is of a period before/);
+    expect(
+      faults({ ChargePeriodStart: '2026-02-01T00:00:00Z', ChargePeriodEnd: '2026-03-01T00:00:00Z' }),
+    ).toEqual([
+      expect.stringMatching(/what is charged for a period before the billing period is a correction/),
+    ]);
+  });
 });

@@ -6,6 +6,7 @@ import { systemSession } from '../../src/session.ts';
 import { workflowIds } from '../../src/workflows/ids.ts';
 import { taskQueues } from '../../src/workflows/taskQueues.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { testEncryption } from '../support/encryption.ts';
 import { startTestServers } from '../support/servers.ts';
 import { startWebhookReceiver } from '../support/webhookReceiver.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -20,15 +21,21 @@ const worker = await startTestWorker({
   appUrl: database.appUrl,
   providers: [],
   namespace: 'alert-histories',
-  queues: [taskQueues.billing],
+  queues: [taskQueues.billing, taskQueues.webhooks],
   webhooks: createWebhookClient({ allowLoopback: true }),
 });
 try {
-  const request = { actor: systemSession, now: new Date(), reason: 'test', allowLoopback: true };
+  const request = {
+    actor: systemSession,
+    now: new Date(),
+    reason: 'test',
+    allowLoopback: true,
+    encryption: testEncryption,
+  };
   const wanted = { tenantId: null, threshold: null, currency: null, enabled: true };
   await createAlertRule(worker.em(), { type: 'invoice_held', ...wanted }, request);
   const { url } = receiver;
-  await createWebhookEndpoint(
+  const { id } = await createWebhookEndpoint(
     worker.em(),
     { url, secret, eventTypes: ['alert.opened'], enabled: true },
     request,
@@ -43,9 +50,10 @@ try {
     taskQueue: taskQueues.billing,
     args: [{}],
   });
-  await worker.client.workflow.getHandle(workflowIds.deliverWebhooks()).result();
-  await saveHistory(worker.client, 'evaluateAlerts', workflowIds.evaluateAlerts());
-  await saveHistory(worker.client, 'deliverWebhooks', workflowIds.deliverWebhooks());
+  await worker.client.workflow.getHandle(workflowIds.deliverWebhooks(id)).result();
+  // Without the suffix: runs of before each endpoint was told by a process of its own, which must go on replaying.
+  await saveHistory(worker.client, 'evaluateAlerts-by-endpoint', workflowIds.evaluateAlerts());
+  await saveHistory(worker.client, 'deliverWebhooks-by-endpoint', workflowIds.deliverWebhooks(id));
 } finally {
   await worker.stop();
   await receiver.close();

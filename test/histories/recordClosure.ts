@@ -42,7 +42,10 @@ try {
 
   const syncId = workflowIds.syncInventory('fast');
   await run('syncInventory', syncId, { provider: 'digitalocean', speed: 'fast' });
-  await saveHistory(client, 'syncInventory-fast-check-closure', syncId);
+  await saveHistory(client, 'syncInventory-fast-closure-of-moves', syncId);
+
+  await run('estimateMonth', workflowIds.estimateMonth(), { provider: 'digitalocean' });
+  await saveHistory(client, 'estimateMonth-check-closure', workflowIds.estimateMonth());
 
   const billing = billingWorld((sql, parameters) => worker.em().execute(sql, parameters));
   await billing.seedCatalog();

@@ -12,7 +12,7 @@ afterEach(() => receiver.close());
 
 const message = (url: string) => ({
   url,
-  secret,
+  secrets: [secret],
   eventId: 'evt_1',
   payload: { type: 'alert.opened', data: { n: 1 } },
 });
@@ -33,6 +33,14 @@ describe('a webhook', () => {
     expect(got).toMatchObject({ id: 'evt_1', isSigned: true });
     expect(JSON.parse(got?.body ?? '')).toEqual({ type: 'alert.opened', data: { n: 1 } });
     expect(got?.headers['content-type']).toBe('application/json');
+  });
+
+  it('is signed by each secret while one is replaced: who knows one of them takes it', async () => {
+    const secrets = [`whsec_${randomBytes(24).toString('base64')}`, secret];
+    expect(await client.send({ ...message(receiver.url), secrets })).toMatchObject({ status: 204 });
+    const [got] = receiver.received;
+    expect(got).toMatchObject({ isSigned: true });
+    expect(got?.headers['webhook-signature']).toMatch(/^v1,\S{44} v1,\S{44}$/);
   });
 
   it.each([

@@ -4,9 +4,9 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { startOrm } from '../../src/orm.ts';
 import { readCatalogFile, shippedCatalog } from '../../src/readCatalogFile.ts';
 import { addPlanVersion } from '../../src/services/addPlanVersion.ts';
-import type { CatalogRequest } from '../../src/services/catalogChange.ts';
 import { createPlan } from '../../src/services/createPlan.ts';
 import { publishPlanVersion } from '../../src/services/publishPlanVersion.ts';
+import type { ChangeRequest } from '../../src/services/recordChange.ts';
 import { type CatalogSeed, seedCatalog } from '../../src/services/seedCatalog.ts';
 import { forSession, systemSession } from '../../src/session.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -14,7 +14,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 let database: TestDatabase;
 let orm: MikroORM;
 
-const request: CatalogRequest = {
+const request: ChangeRequest = {
   actor: { role: 'platform_admin', tenantId: '', subject: 'alice' },
   now: new Date('2026-05-20T10:00:00Z'),
 };

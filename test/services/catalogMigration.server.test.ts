@@ -4,7 +4,6 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import fc from 'fast-check';
 import { startOrm } from '../../src/orm.ts';
 import { addPlanVersion } from '../../src/services/addPlanVersion.ts';
-import type { CatalogRequest } from '../../src/services/catalogChange.ts';
 import { changePlan } from '../../src/services/changePlan.ts';
 import { createPlan } from '../../src/services/createPlan.ts';
 import { findPlan } from '../../src/services/listCatalog.ts';
@@ -12,6 +11,7 @@ import { listPlanMigrations, migrateSubscribers } from '../../src/services/planM
 import { previewPlanMigration } from '../../src/services/planMigrationPreview.ts';
 import { listPlanSubscribers } from '../../src/services/planMigrationSubscribers.ts';
 import { publishPlanVersion } from '../../src/services/publishPlanVersion.ts';
+import type { ReasonedRequest } from '../../src/services/recordChange.ts';
 import { forSession, systemSession } from '../../src/session.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -22,7 +22,7 @@ const versions: Record<string, string[]> = {};
 
 const now = new Date('2026-05-20T10:00:00Z');
 const today = '2026-05-20';
-const request: CatalogRequest & { readonly reason: string } = {
+const request: ReasonedRequest = {
   actor: { role: 'platform_admin', tenantId: '', subject: 'alice' },
   now,
   reason: 'new prices',

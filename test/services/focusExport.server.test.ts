@@ -117,7 +117,7 @@ describe('the export of April 2026', () => {
       subjectType: 'period',
       subjectId: april,
       requestId: 'request-1',
-      after: { version: '1.4', format: 'csv', provider: null, invoices: 1, lines: 33 },
+      after: { version: '1.4', format: 'csv', allocation: 'owners', provider: null, invoices: 1, lines: 33 },
     });
   });
 
@@ -186,7 +186,7 @@ function faultsOf(version: FocusVersion, csv: string): string[] {
 
 describe('an export that is read in again', () => {
   it.each(focusVersions)('gives the same lines, and the same export once more (%s)', async (version) => {
-    const csv = await csvOf({ version });
+    const csv = await csvOf({ version, allocation: 'none' });
     const findings = createFocusFindings();
     const invoices = createFocusInvoices(findings);
     const charges: FocusCharge[] = [];

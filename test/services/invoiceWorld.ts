@@ -21,9 +21,13 @@ export interface DraftOf {
 }
 
 /** A draft as the rollup writes it: priced from its inputs, one plan for the whole month. @returns its id */
-export async function writeDraft(em: EntityManager, draft: DraftOf): Promise<string> {
+export function writeDraft(em: EntityManager, draft: DraftOf): Promise<string> {
+  return writeDraftOf(em, inputsOf(draft));
+}
+
+/** A draft of whatever inputs. @returns its id */
+export async function writeDraftOf(em: EntityManager, inputs: InvoiceInputs): Promise<string> {
   const id = randomUUID();
-  const inputs = inputsOf(draft);
   await em.transactional((transaction) =>
     writeDrafts(transaction, {
       period: inputs.period,

@@ -74,6 +74,8 @@ export interface Bill {
   readonly charges: readonly Charge[];
   /** The sum of the charges unless given. */
   readonly amount?: string;
+  /** US dollars unless given. */
+  readonly currency?: string;
   readonly accepted?: StoreInvoice['accepted'];
 }
 
@@ -88,7 +90,12 @@ export function discover(
   bill: Bill,
 ): Promise<{ invoices: number; newInvoices: number; restated: number }> {
   const amount = parseDecimal(statedBy(bill));
-  const common = { invoiceUuid: bill.invoiceUuid, invoiceNumber: '1', amount, currency: 'USD' };
+  const common = {
+    invoiceUuid: bill.invoiceUuid,
+    invoiceNumber: '1',
+    amount,
+    currency: bill.currency ?? 'USD',
+  };
   return recordDiscovery(world.em(), {
     provider: bill.provider,
     discoveredAt: new Date('2026-05-02T00:00:00Z'),
@@ -166,7 +173,7 @@ export async function attributions(world: World, provider: string): Promise<Attr
   return rows;
 }
 
-function linesOf({ charges, period }: Bill): ProviderCostLine[] {
+function linesOf({ charges, period, currency = 'USD' }: Bill): ProviderCostLine[] {
   return charges.map((charge, index) => ({
     lineNumber: index + 1,
     product: 'Droplets',
@@ -176,7 +183,7 @@ function linesOf({ charges, period }: Bill): ProviderCostLine[] {
     chargeStart: new Date(charge.from ?? `${period}T00:00:00Z`),
     chargeEnd: new Date(charge.to ?? `${nextPeriod(period)}T00:00:00Z`),
     billedCost: new Decimal(charge.amount ?? '1.00'),
-    currency: 'USD',
+    currency,
     projectName: null,
     category: null,
     lineClass: charge.lineClass ?? 'resource',

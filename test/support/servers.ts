@@ -57,6 +57,8 @@ async function addTemporal(supervisor: Supervisor, runFolder: string): Promise<s
   const temporal = await startTemporal({
     port: await freePort(),
     searchAttributes: searchAttributeTypes,
+    // Each test file waits until its own namespace is served; two seconds unless set.
+    dynamicConfig: ['system.namespaceCacheRefreshInterval="200ms"'],
     logFile: path.join(dataFolder, 'logs', 'temporal.log'),
     runFolder,
   });

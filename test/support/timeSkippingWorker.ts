@@ -11,7 +11,8 @@ import { forSession, systemSession } from '../../src/session.ts';
 import { searchAttributeTypes } from '../../src/workflows/searchAttributes.ts';
 import { allTaskQueues } from '../../src/workflows/taskQueues.ts';
 import { timeSkippingExecutable } from './temporal.ts';
-import { installQuietRuntime, workflowBundle } from './worker.ts';
+import { installQuietRuntime } from './worker.ts';
+import { workflowBundle } from './workflowBundle.ts';
 
 /** A worker whose workflows live in a time of their own, which a test lets pass. */
 export interface TimeSkippingWorker {

@@ -15,6 +15,8 @@ export interface WebhookReceiver {
   readonly received: ReceivedWebhook[];
   /** What the next requests are answered, one each; 204 once it is empty. `hang` never answers. */
   readonly answers: (number | 'hang')[];
+  /** How many requests wait for an answer, and whoever sent them too. */
+  unanswered(): number;
   close(): Promise<void>;
 }
 
@@ -22,6 +24,7 @@ export async function startWebhookReceiver(secret: string): Promise<WebhookRecei
   const received: ReceivedWebhook[] = [];
   const answers: (number | 'hang')[] = [];
   const webhook = new Webhook(secret);
+  const waiting = new Set<object>();
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -35,7 +38,11 @@ export async function startWebhookReceiver(secret: string): Promise<WebhookRecei
         isSigned: isSigned(webhook, body, headers),
       });
       const status = answers.shift() ?? 204;
-      if (status === 'hang') return;
+      if (status === 'hang') {
+        waiting.add(request);
+        request.socket.once('close', () => waiting.delete(request));
+        return;
+      }
       response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end();
     });
   });
@@ -47,6 +54,7 @@ export async function startWebhookReceiver(secret: string): Promise<WebhookRecei
     url: `http://127.0.0.1:${port}/hook`,
     received,
     answers,
+    unanswered: () => waiting.size,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,12 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Client, Connection } from '@temporalio/client';
-import {
-  DefaultLogger,
-  NativeConnection,
-  Runtime,
-  Worker,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { TranslateFailures } from '../../src/activities/failures.ts';
 import { createActivities } from '../../src/activities/index.ts';
 import { KeepAlive } from '../../src/activities/keepAlive.ts';
@@ -15,13 +9,15 @@ import type { WebhookClient } from '../../src/integrations/webhookClient.ts';
 import { startOrm } from '../../src/orm.ts';
 import type { Provider } from '../../src/providers/provider.ts';
 import type { RevertSettings } from '../../src/services/drift/approveRevert.ts';
+import type { SecretEncryption } from '../../src/services/webhooks/secretEncryption.ts';
 import { forSession, systemSession } from '../../src/session.ts';
 import { ensureNamespace } from '../../src/temporalSetup/namespace.ts';
 import { ensureSearchAttributes } from '../../src/temporalSetup/searchAttributes.ts';
-import { bundleWorkflows } from '../../src/workflowBundle.ts';
 import { searchAttributeTypes } from '../../src/workflows/searchAttributes.ts';
 import { allTaskQueues, type TaskQueue } from '../../src/workflows/taskQueues.ts';
 import { testTemporalAddress } from './addresses.ts';
+import { testEncryption } from './encryption.ts';
+import { quiet, workflowBundle } from './workflowBundle.ts';
 
 export interface TestWorkerOptions {
   readonly appUrl: string;
@@ -36,6 +32,8 @@ export interface TestWorkerOptions {
   readonly finance?: FinanceClient;
   /** How webhooks are sent; to public addresses alone unless given. */
   readonly webhooks?: WebhookClient;
+  /** What the secrets of webhooks are encrypted with; that of tests unless given. */
+  readonly encryption?: SecretEncryption;
   /** Limits and time limit of reverts; those of production unless given. */
   readonly driftReverts?: RevertSettings;
 }
@@ -64,6 +62,7 @@ export async function startTestWorker(options: TestWorkerOptions): Promise<TestW
     focusFolder: options.focusFolder,
     finance: options.finance,
     webhooks: options.webhooks,
+    encryption: options.encryption ?? testEncryption,
     driftReverts: options.driftReverts,
   });
   const native = await NativeConnection.connect({ address });
@@ -100,16 +99,6 @@ export async function startTestWorker(options: TestWorkerOptions): Promise<TestW
   };
 }
 
-let bundled: Promise<WorkflowBundleWithSourceMap> | undefined;
-
-/** The workflows as workers run them; made once a test file. */
-export function workflowBundle(): Promise<WorkflowBundleWithSourceMap> {
-  bundled ??= bundleWorkflows(quiet);
-  return bundled;
-}
-
-/** Says nothing but errors. */
-export const quiet = new DefaultLogger('ERROR');
 let isInstalled = false;
 
 /** Attempts that fail on purpose are no news. */

@@ -16,12 +16,19 @@ import type { DeliverWebhooksResult, EvaluateAlertsResult } from '../../src/work
 import { searchAttributes } from '../../src/workflows/searchAttributes.ts';
 import { taskQueues } from '../../src/workflows/taskQueues.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testEncryption } from '../support/encryption.ts';
 import { until } from '../support/killableWait.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhookReceiver.ts';
 import { startTestWorker, type TestWorker } from '../support/worker.ts';
 
 const secret = `whsec_${randomBytes(32).toString('base64')}`;
-const request = () => ({ actor: systemSession, now: new Date(), reason: 'test', allowLoopback: true });
+const request = () => ({
+  actor: systemSession,
+  now: new Date(),
+  reason: 'test',
+  allowLoopback: true,
+  encryption: testEncryption,
+});
 let database: TestDatabase;
 let worker: TestWorker;
 let receiver: WebhookReceiver;
@@ -32,7 +39,7 @@ const startWorker = () =>
     appUrl: database.appUrl,
     providers: [],
     namespace: 'alerts',
-    queues: [taskQueues.billing],
+    queues: [taskQueues.billing, taskQueues.webhooks],
     webhooks: createWebhookClient({ allowLoopback: true, timeoutMs: 2_000 }),
   });
 
@@ -68,16 +75,17 @@ const evaluate = (): Promise<EvaluateAlertsResult> =>
     taskQueue: taskQueues.billing,
     args: [{}],
   });
-const delivering = () => worker.client.workflow.getHandle(workflowIds.deliverWebhooks());
+const delivering = () => worker.client.workflow.getHandle(workflowIds.deliverWebhooks(endpointId));
 const deliver = async (): Promise<DeliverWebhooksResult> => {
   const handle = await worker.client.workflow.start('deliverWebhooks', {
-    workflowId: workflowIds.deliverWebhooks(),
-    taskQueue: taskQueues.billing,
-    args: [{}],
+    workflowId: workflowIds.deliverWebhooks(endpointId),
+    taskQueue: taskQueues.webhooks,
+    args: [{ endpointId }],
     workflowIdConflictPolicy: 'USE_EXISTING',
   });
   return handle.result();
 };
+const problem = async () => (await delivering().describe()).searchAttributes[searchAttributes.problem.name];
 const log = async () => {
   const rows = await listDeliveries(worker.em(), { endpointId }, { limit: 50 });
   return rows.toReversed();
@@ -163,7 +171,7 @@ describe('a webhook', () => {
     await delivering().result();
     const [first] = await log();
     await redeliver(worker.em(), first?.id ?? '', request());
-    expect(await takeDueDeliveries(worker.em(), { now: new Date(), limit: 10 })).toMatchObject([
+    expect(await takeDueDeliveries(worker.em(), endpointId, { now: new Date(), limit: 10 })).toMatchObject([
       { attempts: 1 },
     ]);
     expect(await deliver()).toEqual({ delivered: 1, failed: 0 });
@@ -173,19 +181,20 @@ describe('a webhook', () => {
     await delivering().result();
   }, 60_000);
 
-  it('that fails for good is named, and sent again by hand as a delivery of its own', async () => {
+  it('that is answered 410 disables its endpoint, and is sent again by hand once that is enabled', async () => {
     receiver.answers.push(410);
     await release(await holdAndEvaluate());
     expect(await delivering().result()).toEqual({ delivered: 0, failed: 1 });
-    const { searchAttributes: found } = await delivering().describe();
-    expect(found[searchAttributes.problem.name]).toEqual(['webhook_failed']);
+    expect(await problem()).toEqual(['webhook_endpoint_disabled']);
     const [failed] = await log();
     expect(failed).toMatchObject({ state: 'failed', attempts: 1, lastStatus: 410 });
 
     const again = await redeliver(worker.em(), failed?.id ?? '', request());
-    await expect(redeliver(worker.em(), again?.id ?? '', request())).rejects.toMatchObject({
+    await expect(redeliver(worker.em(), again?.delivery.id ?? '', request())).rejects.toMatchObject({
       code: 'delivery_pending',
     });
+    expect(await deliver()).toEqual({ delivered: 0, failed: 0 });
+    await changeWebhookEndpoint(worker.em(), endpointId, { enabled: true }, request());
     expect(await deliver()).toEqual({ delivered: 1, failed: 0 });
     expect(receiver.received.map(({ id }) => id)).toEqual([failed?.eventId, failed?.eventId]);
     expect(await log()).toMatchObject([
@@ -202,9 +211,12 @@ describe('a webhook', () => {
     await delivering().result();
     const [first] = await log();
     const again = await redeliver(worker.em(), first?.id ?? '', request());
-    await worker.em().execute('update webhook_deliveries set attempts = 7 where id = ?', [again?.id]);
+    await worker
+      .em()
+      .execute('update webhook_deliveries set attempts = 7 where id = ?', [again?.delivery.id]);
     receiver.answers.push(500);
     expect(await deliver()).toEqual({ delivered: 0, failed: 1 });
+    expect(await problem()).toEqual(['webhook_failed']);
     expect((await log())[1]).toMatchObject({ state: 'failed', attempts: 8, lastError: 'answered 500' });
     await release(invoice);
     await evaluate();

@@ -78,11 +78,11 @@ describe('checkClosure on the golden account', () => {
     });
   }
 
-  const sync = (): Promise<SyncInventoryResult> =>
+  const sync = (speed: 'fast' | 'full' = 'fast'): Promise<SyncInventoryResult> =>
     worker.client.workflow.execute('syncInventory', {
-      workflowId: workflowIds.syncInventory('fast'),
+      workflowId: workflowIds.syncInventory(speed),
       taskQueue: taskQueues.syncFast,
-      args: [{ provider: 'digitalocean', speed: 'fast' }],
+      args: [{ provider: 'digitalocean', speed }],
     });
 
   async function failure(): Promise<ApplicationFailure> {
@@ -125,6 +125,74 @@ describe('checkClosure on the golden account', () => {
     });
     expect(await latestRun()).not.toBe(before);
     expect(await result()).toEqual({ period, providers: 1, invoices: 1 });
+  });
+
+  it('runs after a resource is given to a deployment or taken from it, and after nothing that moves no cost', async () => {
+    const [owned] = await worker.em().execute<{ resource_id: string; deployment_id: string }[]>(
+      `select line.resource_id, (select id from cloud_deployments limit 1) as deployment_id
+       from cloud_cost_lines line where line.resource_id is not null and line.kind = 'droplet' order by line.id limit 1`,
+    );
+    const resources = `/api/v1/deployments/${owned?.deployment_id}/resources`;
+    const give = () =>
+      api.call(resources, {
+        method: 'POST',
+        token: tokenFor('platform_admin'),
+        body: { resource_id: owned?.resource_id, from: '2026-04-10T00:00:00Z' },
+      });
+    const before = await latestRun();
+    expect((await give()).status).toBe(201);
+    const given = await latestRun();
+    expect(given).not.toBe(before);
+    expect(await result()).toMatchObject({ period });
+    expect((await give()).status).toBe(201);
+    expect(await latestRun()).toBe(given);
+    const taken = await api.call(`${resources}/${owned?.resource_id}?to=2026-04-10T00:00:00Z`, {
+      method: 'DELETE',
+      token: tokenFor('platform_admin'),
+    });
+    expect(taken.status).toBe(200);
+    expect(await latestRun()).not.toBe(given);
+    expect(await result()).toMatchObject({ period });
+  });
+
+  it('runs after a project comes to another tenant, and after the provider moves resources to another project', async () => {
+    await sync('full');
+    const { projectResources } = simulator.state.account;
+    const [from, to] = [...new Set(projectResources.map(({ projectId }) => projectId))];
+    const [project] = await worker
+      .em()
+      .execute<{ id: string }[]>('select id from cloud_projects where external_id = ?', [from]);
+    const before = await latestRun();
+    const assigned = await api.call(`/api/v1/projects/${project?.id}`, {
+      method: 'PUT',
+      token: tokenFor('platform_admin'),
+      body: { tenant_id: 'golden', reason: 'test' },
+    });
+    expect(assigned.status).toBe(200);
+    const given = await latestRun();
+    expect(given).not.toBe(before);
+    expect(await result()).toMatchObject({ period });
+    for (const [index, entry] of projectResources.entries()) {
+      if (entry.projectId === from) projectResources[index] = { ...entry, projectId: to ?? '' };
+    }
+    expect((await sync('full')).reattributed).toBe(0);
+    expect(await latestRun()).not.toBe(given);
+    expect(await result()).toMatchObject({ period });
+  });
+
+  it('runs after a new estimate of the running month, and after none that is known already', async () => {
+    const estimate = () =>
+      worker.client.workflow.execute('estimateMonth', {
+        workflowId: workflowIds.estimateMonth(),
+        taskQueue: taskQueues.billing,
+        args: [{ provider: 'digitalocean' }],
+      });
+    const check = worker.client.workflow.getHandle(workflowIds.checkClosure('2026-05-01'));
+    await estimate();
+    expect(await check.result()).toEqual({ period: '2026-05-01', providers: 1, invoices: 0 });
+    const { runId } = await check.describe();
+    await estimate();
+    expect((await check.describe()).runId).toBe(runId);
   });
 
   it('reads the books again where it is asked while it reads them', async () => {

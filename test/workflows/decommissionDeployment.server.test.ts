@@ -1,6 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { FaultRuleInput } from '../../dev/simulator/faults.ts';
+import type { FaultRule, FaultRuleInput } from '../../dev/simulator/faults.ts';
 import { type Simulator, startSimulator } from '../../dev/simulator/simulator.ts';
 import { attachResource } from '../../src/services/attachResource.ts';
 import { recordRead } from '../../src/services/recordRead.ts';
@@ -23,6 +23,7 @@ import { expectNothingLeft } from './provisioningOutcome.ts';
 import {
   cancelDeployment,
   clientTimeoutMs,
+  destructionOf,
   itemsOf,
   lastRun,
   newDeployment,
@@ -48,9 +49,9 @@ beforeAll(async () => {
     appUrl: database.appUrl,
     providers: [simulatedProvider(simulator, { timeoutMs: clientTimeoutMs })],
     namespace: 'decommission-deployment',
+    queues: [taskQueues.provisioning, taskQueues.billing],
   });
 }, 60_000);
-afterEach(() => simulator.faults.clear());
 afterAll(async () => {
   await worker?.stop();
   await simulator?.close();
@@ -119,20 +120,18 @@ const stand = (id: string, name: string) => standing(simulator.state.account, id
 /** One way in which the destruction of an item goes wrong. All of them end with nothing left. */
 interface Fault {
   readonly name: string;
-  readonly rule: (step: Step) => FaultRuleInput;
+  readonly rule: Omit<FaultRuleInput, 'match'>;
   readonly times?: Partial<typeof testTimes>;
   /** What happens once the fault has struck. */
-  readonly meanwhile?: (handle: Handle, step: Step) => Promise<unknown>;
+  readonly meanwhile?: (handle: Handle, step: Step, rule: FaultRule) => Promise<unknown>;
 }
 
-const destroying = ({ destroy, destroySkip }: Step) => ({
-  match: { method: 'DELETE', path: destroy },
-  skip: destroySkip,
-});
 const faults: readonly Fault[] = [
   {
     name: 'the provider refuses it for good, until an operator asks again',
-    rule: (step) => ({ ...destroying(step), fault: { kind: 'refuse', message: 'It is protected.' } }),
+    rule: { fault: { kind: 'refuse', message: 'It is protected.' } },
+    // What can't go before it is set aside, too.
+    times: { destroyMs: 5_000 },
     async meanwhile(handle, step) {
       const { setAside } = await untilSetAside(handle);
       expect(setAside[0]).toEqual({
@@ -147,28 +146,29 @@ const faults: readonly Fault[] = [
   },
   {
     name: 'it is never answered, for longer than one item may take',
-    rule: (step) => ({ ...destroying(step), fault: { kind: 'stall' }, times: null }),
+    rule: { fault: { kind: 'stall' }, times: null },
     times: { destroyMs: 1_500 },
-    async meanwhile(handle) {
+    async meanwhile(handle, _step, rule) {
       await untilSetAside(handle);
-      simulator.faults.clear();
+      simulator.faults.remove(rule.id);
     },
   },
   {
     name: 'it takes effect only after it was given up',
-    rule: (step) => ({ ...destroying(step), fault: { kind: 'stall', ms: 900 } }),
+    rule: { fault: { kind: 'stall', ms: 900 } },
   },
   {
     name: 'it works, and the answer is lost',
-    rule: (step) => ({ ...destroying(step), fault: { kind: 'lost_answer' } }),
+    rule: { fault: { kind: 'lost_answer' } },
   },
   {
     name: 'an operator cancels, which is too late',
-    rule: (step) => ({ ...destroying(step), fault: { kind: 'stall', ms: 300 } }),
-    async meanwhile(handle) {
+    rule: { fault: { kind: 'hold' } },
+    async meanwhile(handle, _step, rule) {
       await expect(cancel(handle)).rejects.toThrow();
       await expect(hold(handle, true)).rejects.toThrow();
       await handle.cancel();
+      simulator.faults.remove(rule.id);
     },
   },
 ];
@@ -179,15 +179,18 @@ const rows = (Object.keys(steps) as TemplateCode[]).flatMap((code) =>
 );
 
 describe('decommissionDeployment', () => {
-  it.each(rows)(
+  // Each row's fault strikes one request of its own deployment.
+  it.concurrent.each(rows)(
     '$title: nothing is left',
     async ({ title, code, step, fault }) => {
       const name = `f-${rows.findIndex((row) => row.title === title)}`;
       const id = await cancelled(code, name);
-      const rule = simulator.faults.add(fault.rule(step));
+      const item = (await itemsOf(worker.em(), id)).find(({ key }) => key === step.key);
+      const path = destructionOf(item?.kind ?? '', item?.external_id ?? '');
+      const rule = simulator.faults.add({ match: { method: 'DELETE', path }, ...fault.rule });
       const handle = await start(id, 0, fault.times);
       await until('the fault strikes', async () => (rule.hits > 0 ? true : undefined));
-      await fault.meanwhile?.(handle, step);
+      await fault.meanwhile?.(handle, step, rule);
       expect(await handle.result()).toMatchObject({ state: 'done', destroyed: steps[code].length, left: [] });
       await expectNothingLeft(worker.em(), simulator.state.account, id, name);
       expect(await lastRun(worker.em(), id)).toEqual({
@@ -246,7 +249,7 @@ describe('decommissionDeployment', () => {
     TEST_MS,
   );
 
-  it(
+  it.concurrent(
     'waits for its grace time, and then destroys',
     async () => {
       const id = await cancelled('droplet-app', 'grace');
@@ -261,7 +264,7 @@ describe('decommissionDeployment', () => {
     TEST_MS,
   );
 
-  it(
+  it.concurrent(
     'does not go on while an operator holds it, whatever the time, and goes on when it is released',
     async () => {
       const id = await cancelled('droplet-app', 'held');
@@ -309,7 +312,7 @@ describe('decommissionDeployment', () => {
     TEST_MS,
   );
 
-  it(
+  it.concurrent(
     'leaves what wears its identity no longer, says so, and goes on with the rest',
     async () => {
       const id = await cancelled('web-app', 'taken');
@@ -363,13 +366,13 @@ describe('decommissionDeployment', () => {
     TEST_MS,
   );
 
-  it('refuses a deployment that is not cancelled', async () => {
+  it.concurrent('refuses a deployment that is not cancelled', async () => {
     const id = await newDeployment(worker.em(), 'running');
     await expect((await start(id)).result()).rejects.toThrow();
     expect(await lastRun(worker.em(), id)).toBeUndefined();
   });
 
-  it(
+  it.concurrent(
     'finds nothing to do the second time',
     async () => {
       const id = await cancelled('droplet-app', 'again');

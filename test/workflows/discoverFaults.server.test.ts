@@ -155,6 +155,9 @@ describe('discoverInvoices, where the provider fails', () => {
     const restated = invoiceOf(simulator.state.account, '2026-02');
     restateInvoice(simulator.state.account, restated.uuid, 125);
     const before = await invoices();
+    const check = worker.client.workflow.getHandle(workflowIds.checkClosure('2026-02-01'));
+    await check.result();
+    const { runId: checked } = await check.describe();
     refused = /\/invoices\/[^/?]+/;
     expect(await discover()).toMatchObject({
       restated: 1,
@@ -168,6 +171,8 @@ describe('discoverInvoices, where the provider fails', () => {
     expect((await worker.client.workflow.getHandle(ingest).describe()).status.name).toBe('FAILED');
     expect(await problemOf(ingest)).toBe('provider_unauthorized');
     expect(await problemOf('discover-invoices')).toBe('ingest_failed');
+    expect(await check.result()).toMatchObject({ period: '2026-02-01' });
+    expect((await check.describe()).runId).not.toBe(checked);
     const after = await invoices();
     expect(after.filter(({ month }) => month !== '2026-02')).toEqual(
       before.filter(({ month }) => month !== '2026-02'),

@@ -24,7 +24,7 @@ describe('the names that operators see', () => {
     expect(workflowIds.sweepLifecycle()).toBe('sweep-lifecycle');
     expect(workflowIds.pushReceivables()).toBe('push-receivables');
     expect(workflowIds.evaluateAlerts()).toBe('evaluate-alerts');
-    expect(workflowIds.deliverWebhooks()).toBe('deliver-webhooks');
+    expect(workflowIds.deliverWebhooks('e-1')).toBe('deliver-webhooks:e-1');
     expect(workflowIds.rollUpPeriod('2026-04-01')).toBe('roll-up:2026-04-01');
     expect(workflowIds.rollUpShard('2026-04-01', 3)).toBe('roll-up:2026-04-01:3');
     expect(workflowIds.checkClosure('2026-04-01')).toBe('check-closure:2026-04-01');
@@ -46,6 +46,7 @@ describe('the names that operators see', () => {
       'cloud-billing',
       'metering',
       'provisioning',
+      'webhooks',
     ]);
   });
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { FaultRuleInput } from '../../dev/simulator/faults.ts';
+import type { FaultRule, FaultRuleInput } from '../../dev/simulator/faults.ts';
 import { type Simulator, startSimulator } from '../../dev/simulator/simulator.ts';
 import { workflowIds } from '../../src/workflows/ids.ts';
 import {
@@ -17,13 +17,13 @@ import { simulatedProvider } from '../support/simulator.ts';
 import { startTestWorker, type TestWorker } from '../support/worker.ts';
 import { expectNothingLeft, expectProvisioned } from './provisioningOutcome.ts';
 import {
+  bodyOf,
   clientTimeoutMs,
   itemsOf,
   lastRun,
   newDeployment,
   operator,
   parametersOf,
-  type Step,
   standing,
   steps,
   type TemplateCode,
@@ -97,45 +97,48 @@ async function makeDroplet(name: string, tag: string): Promise<void> {
 /** One way in which a step goes wrong, and what becomes of the run. */
 interface Fault {
   readonly name: string;
-  readonly rule: (step: Step) => FaultRuleInput;
+  readonly rule: Omit<FaultRuleInput, 'match'>;
   readonly times?: Partial<typeof testTimes>;
   /** What else happens once the fault has struck. */
-  readonly meanwhile?: (handle: Handle) => Promise<unknown>;
+  readonly meanwhile?: (handle: Handle, rule: FaultRule) => Promise<unknown>;
   readonly end: 'done' | { readonly state: 'failed' | 'cancelled'; readonly code: string };
 }
 
-const post = ({ create, skip }: Step) => ({ match: { method: 'POST', path: create }, skip });
 const faults: readonly Fault[] = [
   {
     name: 'the provider refuses it for good',
-    rule: (step) => ({ ...post(step), fault: { kind: 'refuse', message: 'Limit reached.' } }),
+    rule: { fault: { kind: 'refuse', message: 'Limit reached.' } },
     end: { state: 'failed', code: 'provider_rejected' },
   },
   {
     name: 'it is never answered, until its time is over',
-    rule: (step) => ({ ...post(step), fault: { kind: 'stall' }, times: null }),
-    times: { stepMs: 1_000 },
+    rule: { fault: { kind: 'stall' }, times: null },
+    // Enough for the other steps, which hold to it, too.
+    times: { stepMs: 4_000 },
     end: { state: 'failed', code: 'step_timed_out' },
   },
   {
     name: 'it takes effect only after it was given up',
-    rule: (step) => ({ ...post(step), fault: { kind: 'stall', ms: 900 } }),
+    rule: { fault: { kind: 'stall', ms: 900 } },
     end: 'done',
   },
   {
     name: 'it works, and the answer is lost',
-    rule: (step) => ({ ...post(step), fault: { kind: 'lost_answer' } }),
+    rule: { fault: { kind: 'lost_answer' } },
     end: 'done',
   },
   {
     name: 'an operator cancels while it is asked for',
-    rule: (step) => ({ ...post(step), fault: { kind: 'stall', ms: 250 } }),
-    meanwhile: cancel,
+    rule: { fault: { kind: 'hold' } },
+    async meanwhile(handle, rule) {
+      await cancel(handle);
+      simulator.faults.remove(rule.id);
+    },
     end: { state: 'cancelled', code: 'cancelled' },
   },
   {
     name: 'an operator cancels, and the answer is lost',
-    rule: (step) => ({ ...post(step), fault: { kind: 'stall', ms: 900 } }),
+    rule: { fault: { kind: 'stall', ms: 900 } },
     meanwhile: cancel,
     end: { state: 'cancelled', code: 'cancelled' },
   },
@@ -148,7 +151,7 @@ const rows = (Object.keys(steps) as TemplateCode[]).flatMap((code) =>
 );
 
 describe('provisionDeployment', () => {
-  it.each(['droplet-app', 'web-app'] as const)(
+  it.concurrent.each(['droplet-app', 'web-app'] as const)(
     'creates what %s names, in order, records it and gives it to the deployment',
     async (code) => {
       const name = `whole-${code}`;
@@ -172,17 +175,18 @@ describe('provisionDeployment', () => {
     TEST_MS,
   );
 
-  it.each(rows)(
+  // Each row's fault strikes the requests of its own deployment alone.
+  it.concurrent.each(rows)(
     '$title: it is done and verified, or undone and explained',
     async ({ title, code, step, fault }) => {
       const name = `f-${rows.findIndex((row) => row.title === title)}`;
       const id = await newDeployment(worker.em(), name);
-      const rule = simulator.faults.add(fault.rule(step));
+      const match = { method: 'POST', path: step.create, body: bodyOf(id, name) };
+      const rule = simulator.faults.add({ match, skip: step.skip, ...fault.rule });
       const handle = await start(id, code, name, fault.times);
       await until('the fault strikes', async () => (rule.hits > 0 ? true : undefined));
-      await fault.meanwhile?.(handle);
+      await fault.meanwhile?.(handle, rule);
       const result = await handle.result();
-      simulator.faults.clear();
       const { account } = simulator.state;
       if (fault.end === 'done') {
         expect(result).toMatchObject({ state: 'done', problem: null });
@@ -344,19 +348,19 @@ describe('provisionDeployment', () => {
     TEST_MS,
   );
 
-  it(
+  it.concurrent(
     'destroys what a run left that was ended by force, and then creates everything once',
     async () => {
       const id = await newDeployment(worker.em(), 'lost');
-      simulator.faults.add({
-        match: { method: 'POST', path: '/v2/load_balancers$' },
-        fault: { kind: 'stall', ms: 300 },
+      const held = simulator.faults.add({
+        match: { method: 'POST', path: '/v2/load_balancers$', body: bodyOf(id, 'lost') },
+        fault: { kind: 'hold' },
       });
       const killed = await start(id, 'web-app', 'lost');
-      await until('two droplets are there', async () =>
-        standing(simulator.state.account, id, 'lost').length >= 3 ? true : undefined,
-      );
+      await until('a load balancer is asked for', async () => (held.hits > 0 ? true : undefined));
+      expect(standing(simulator.state.account, id, 'lost')).toHaveLength(3);
       await killed.terminate('by force');
+      simulator.faults.remove(held.id);
       const handle = await start(id, 'web-app', 'lost');
       expect(await handle.result()).toMatchObject({ state: 'done' });
       const states = await worker

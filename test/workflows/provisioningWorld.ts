@@ -83,6 +83,15 @@ export function standing(account: Account, deploymentId: string, name: string): 
   ];
 }
 
+/** Where an item is destroyed, as a regular expression that fits no other item's request. */
+export function destructionOf(kind: string, externalId: string): string {
+  if (kind === 'domain_record') return `^/v2/domains/${externalId.replace('/', '/records/')}$`;
+  return `^/v2/${kind}s/${externalId}$`;
+}
+
+/** Fits the bodies alone that ask for something of a deployment's. */
+export const bodyOf = (deploymentId: string, name: string) => `${deploymentId}|"${name}"`;
+
 interface StoredItem {
   readonly key: string;
   readonly kind: string;

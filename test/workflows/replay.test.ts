@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Worker } from '@temporalio/worker';
 import { bundleWorkflows } from '../../src/workflowBundle.ts';
 import * as workflows from '../../src/workflows/index.ts';
-import { installQuietRuntime, quiet, workflowBundle } from '../support/worker.ts';
+import { installQuietRuntime } from '../support/worker.ts';
+import { quiet, workflowBundle } from '../support/workflowBundle.ts';
 import { type History, historyFromPlain } from '../support/workflowHistory.ts';
 
 const folder = new URL('../histories/', import.meta.url);

@@ -8,6 +8,7 @@ export type Spec = { readonly [field: string]: JsonValue };
 /** A resource as it was last read: our columns, and what else its provider says of it. */
 export interface LiveResource {
   readonly kind: ResourceKind;
+  /** The id under which project members and invoices name it. */
   readonly externalId: string;
   readonly name: string;
   readonly region: string | null;
@@ -17,6 +18,7 @@ export interface LiveResource {
   /** Of a month, by list price, where the listing says it. */
   readonly priceMonthly: Decimal | null;
   readonly currency: string;
+  /** Everything else that drift may compare, plain JSON. */
   readonly attributes: { readonly [key: string]: JsonValue };
 }
 

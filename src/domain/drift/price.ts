@@ -4,14 +4,15 @@ import type { ResourceKind } from '../resourceKind.ts';
 import type { LiveResource, Spec } from './liveValues.ts';
 import { normaliserOf } from './normalisers.ts';
 
-/** A droplet's size, as the provider sells it. */
+/** A size that a droplet may have. */
 export interface Size {
   readonly slug: string;
   readonly diskGib: number;
-  /** List price of a month. */
+  /** List price of a month, before discounts and tax. */
   readonly priceMonthly: Decimal;
   /** Slugs of the regions that offer it. */
   readonly regions: readonly string[];
+  /** Whether new droplets may have it. */
   readonly isAvailable: boolean;
 }
 
@@ -19,12 +20,7 @@ export interface Size {
 export type SizeTable = ReadonlyMap<string, Size>;
 
 /** What a list price depends on. */
-export interface PricedResource {
-  readonly kind: ResourceKind;
-  readonly region: string | null;
-  readonly sizeSlug: string | null;
-  readonly attributes: { readonly [key: string]: JsonValue };
-}
+export type PricedResource = Pick<LiveResource, 'kind' | 'region' | 'sizeSlug' | 'attributes'>;
 
 /** The list price of a month, in the provider's currency; null where the list has none. */
 export type ListPrice = (resource: PricedResource) => Decimal | null;

@@ -1,10 +1,7 @@
 import { addCents, sumCents } from '../money.ts';
-import type { ConvertedCost } from './convertCosts.ts';
+import type { MarginPart } from './convertParts.ts';
+import { type FigureLabel, labelOf } from './figureLabel.ts';
 import { marginPercentage } from './percentage.ts';
-
-/** How sure a figure is: it may still change, it is settled, or it was changed after. */
-export const figureLabels = ['estimated', 'reconciled', 'adjusted'] as const;
-export type FigureLabel = (typeof figureLabels)[number];
 
 /** An amount of the reporting currency with how sure it is. */
 export interface Figure {
@@ -45,21 +42,13 @@ export interface MarginTable {
   readonly buckets: readonly BucketCost[];
 }
 
-/** A part of a side, in cents of the reporting currency, with how sure it is. */
-export interface MarginPart extends Pick<ConvertedCost, 'tenantId' | 'bucket' | 'deploymentId' | 'cents'> {
-  readonly label: FigureLabel;
-}
+const figureOf = (parts: readonly MarginPart[]): Figure => ({
+  cents: sumCents(parts.map((part) => part.cents)),
+  label: labelOf(parts),
+});
 
-/** One figure of many: estimated where any part is, else adjusted where any part is. */
-function figureOf(parts: readonly MarginPart[]): Figure {
-  const labels = new Set(parts.map((part) => part.label));
-  return {
-    cents: sumCents(parts.map((part) => part.cents)),
-    label: labels.has('estimated') ? 'estimated' : labels.has('adjusted') ? 'adjusted' : 'reconciled',
-  };
-}
-
-function marginOf(revenue: readonly MarginPart[], costs: readonly MarginPart[]): Margin {
+/** The margin of some parts of both sides. */
+export function marginOf(revenue: readonly MarginPart[], costs: readonly MarginPart[]): Margin {
   const [earned, spent] = [figureOf(revenue), figureOf(costs)];
   const marginCents = addCents(earned.cents, -spent.cents);
   return {
@@ -72,20 +61,38 @@ function marginOf(revenue: readonly MarginPart[], costs: readonly MarginPart[]):
 
 /** Puts the parts of both sides together: overall, by tenant and deployment, and what nobody bears. */
 export function marginTable(revenue: readonly MarginPart[], costs: readonly MarginPart[]): MarginTable {
-  const earned = Map.groupBy(revenue, (part) => part.tenantId);
-  const spent = Map.groupBy(costs, (part) => part.tenantId);
-  const tenantIds = [...new Set([...earned.keys(), ...spent.keys()])].filter((id) => id !== null).sort();
-  const buckets = Map.groupBy(spent.get(null) ?? [], (part) => part.bucket);
+  return { ...marginTotals(revenue, costs), tenants: tenantMargins(revenue, costs) };
+}
+
+/** What a table says without the tenants. */
+export function marginTotals(
+  revenue: readonly MarginPart[],
+  costs: readonly MarginPart[],
+): Omit<MarginTable, 'tenants'> {
+  const buckets = Map.groupBy(
+    costs.filter(({ tenantId }) => tenantId === null),
+    ({ bucket }) => bucket,
+  );
   return {
     overall: marginOf(revenue, costs),
-    tenants: tenantIds.map((tenantId) =>
-      tenantMargin(tenantId, earned.get(tenantId) ?? [], spent.get(tenantId) ?? []),
-    ),
     buckets: [...buckets]
       .map(([bucket, parts]) => ({ bucket, cogs: figureOf(parts) }))
       .toSorted((left, right) => (left.bucket < right.bucket ? -1 : 1)),
   };
 }
+
+/** The tenants of a table, by id. */
+export function tenantMargins(revenue: readonly MarginPart[], costs: readonly MarginPart[]): TenantMargin[] {
+  const earned = Map.groupBy(revenue, ({ tenantId }) => tenantId);
+  const spent = Map.groupBy(costs, ({ tenantId }) => tenantId);
+  return tenantIdsOf([...revenue, ...costs]).map((tenantId) =>
+    tenantMargin(tenantId, earned.get(tenantId) ?? [], spent.get(tenantId) ?? []),
+  );
+}
+
+/** The tenants of some parts, in the order of a table. */
+export const tenantIdsOf = (parts: readonly MarginPart[]): string[] =>
+  [...new Set(parts.map(({ tenantId }) => tenantId))].filter((id) => id !== null).sort();
 
 function tenantMargin(
   tenantId: string,

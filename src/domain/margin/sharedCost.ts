@@ -1,6 +1,7 @@
 import { allocate } from '../allocation.ts';
 import { type Decimal, sumCents } from '../money.ts';
-import type { MarginPart } from './marginTable.ts';
+import type { MarginPart } from './convertParts.ts';
+import { labelOf } from './figureLabel.ts';
 
 /** Who bears how much of the shared cost: a weight of 0 or more for each tenant. */
 export interface SharedCostWeight {
@@ -23,7 +24,7 @@ export function spreadSharedCost(
   const shared = costs.filter(({ bucket }) => bucket === 'shared');
   const whole = sumCents(shared.map(({ cents }) => cents));
   if (whole === 0 || !weights.some(({ weight }) => weight.greaterThan(0))) return [...costs];
-  const label = shared.some((part) => part.label === 'estimated') ? 'estimated' : 'reconciled';
+  const label = labelOf(shared);
   const shares = allocate(
     whole,
     weights.map(({ tenantId, weight }) => ({ key: tenantId, weight })),

@@ -2,7 +2,7 @@ import type { ResourceKind } from '../../domain/resourceKind.ts';
 import type { ProviderProject, ProviderResource } from '../provider.ts';
 import type { DigitalOceanClient } from './client.ts';
 import * as wire from './inventoryWire.ts';
-import { type Lister, list, streaming } from './listing.ts';
+import { type Lister, list, lister, streaming } from './listing.ts';
 import * as mapping from './mapping.ts';
 import { networkListers } from './networkKinds.ts';
 import { segment } from './pathSegments.ts';
@@ -28,6 +28,17 @@ async function droplets({ json }: DigitalOceanClient, signal?: AbortSignal) {
   return [...new Map(found.map((droplet) => [droplet.id, droplet])).values()];
 }
 
+/** All load balancers as the provider writes them. @throws PartialListing where the listing is not whole */
+export function loadBalancers({ json }: DigitalOceanClient, signal?: AbortSignal) {
+  return list({
+    what: 'load balancers',
+    key: 'load_balancers',
+    item: wire.loadBalancer,
+    identityOf: (balancer) => balancer.id,
+    call: (query) => json.GET('/v2/load_balancers', { params: { query }, ...streaming(signal) }),
+  });
+}
+
 async function backups(client: DigitalOceanClient, signal?: AbortSignal): Promise<ProviderResource[]> {
   const images = await list({
     what: 'private images',
@@ -51,56 +62,47 @@ const listers: Readonly<Record<ApiKind, Lister>> = {
   ...platformListers,
   backup: backups,
   droplet: async (client, signal) => (await droplets(client, signal)).map(mapping.toDroplet),
-  volume: async ({ json }, signal) => {
-    const volumes = await list({
+  volume: lister(
+    {
       what: 'volumes',
       key: 'volumes',
       item: wire.volume,
       identityOf: (volume) => volume.id,
-      call: (query) => json.GET('/v2/volumes', { params: { query }, ...streaming(signal) }),
-    });
-    return volumes.map(mapping.toVolume);
-  },
-  reserved_ip: async ({ json }, signal) => {
-    const addresses = await list({
+      call: (json, options) => json.GET('/v2/volumes', options),
+    },
+    mapping.toVolume,
+  ),
+  reserved_ip: lister(
+    {
       what: 'reserved IPs',
       key: 'reserved_ips',
       item: wire.reservedIp,
       identityOf: (address) => address.ip,
-      call: (query) => json.GET('/v2/reserved_ips', { params: { query }, ...streaming(signal) }),
-    });
-    return addresses.map(mapping.toReservedIp);
-  },
-  load_balancer: async ({ json }, signal) => {
-    const balancers = await list({
-      what: 'load balancers',
-      key: 'load_balancers',
-      item: wire.loadBalancer,
-      identityOf: (balancer) => balancer.id,
-      call: (query) => json.GET('/v2/load_balancers', { params: { query }, ...streaming(signal) }),
-    });
-    return balancers.map(mapping.toLoadBalancer);
-  },
-  snapshot: async ({ json }, signal) => {
-    const snapshots = await list({
+      call: (json, options) => json.GET('/v2/reserved_ips', options),
+    },
+    mapping.toReservedIp,
+  ),
+  load_balancer: async (client, signal) => (await loadBalancers(client, signal)).map(mapping.toLoadBalancer),
+  snapshot: lister(
+    {
       what: 'snapshots',
       key: 'snapshots',
       item: wire.snapshot,
       identityOf: (snapshot) => snapshot.id,
-      call: (query) => json.GET('/v2/snapshots', { params: { query }, ...streaming(signal) }),
-    });
-    return snapshots.map(mapping.toSnapshot);
-  },
-  domain: async ({ json }, signal) => {
-    const domains = await list({
+      call: (json, options) => json.GET('/v2/snapshots', options),
+    },
+    mapping.toSnapshot,
+  ),
+  domain: lister(
+    {
       what: 'domains',
       key: 'domains',
       item: wire.domain,
       identityOf: (domain) => domain.name,
-      call: (query) => json.GET('/v2/domains', { params: { query }, ...streaming(signal) }),
-    });
-    return domains.map(mapping.toDomain);
-  },
+      call: (json, options) => json.GET('/v2/domains', options),
+    },
+    mapping.toDomain,
+  ),
   database: async ({ json }, signal) => {
     const databases = await list({
       what: 'databases',
@@ -112,16 +114,16 @@ const listers: Readonly<Record<ApiKind, Lister>> = {
     });
     return databases.map(mapping.toDatabase);
   },
-  kubernetes_cluster: async ({ json }, signal) => {
-    const clusters = await list({
+  kubernetes_cluster: lister(
+    {
       what: 'Kubernetes clusters',
       key: 'kubernetes_clusters',
       item: wire.kubernetesCluster,
       identityOf: (cluster) => cluster.id,
-      call: (query) => json.GET('/v2/kubernetes/clusters', { params: { query }, ...streaming(signal) }),
-    });
-    return clusters.map(mapping.toKubernetesCluster);
-  },
+      call: (json, options) => json.GET('/v2/kubernetes/clusters', options),
+    },
+    mapping.toKubernetesCluster,
+  ),
 };
 
 /** All resources of one kind that the API lists. @throws PartialListing where the listing is not whole */

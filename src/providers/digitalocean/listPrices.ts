@@ -1,6 +1,6 @@
+import type { PricedResource, SizeTable } from '../../domain/drift/price.ts';
 import type { JsonValue } from '../../domain/errors.ts';
 import { Decimal, sum } from '../../domain/money.ts';
-import type { PricedResource, SizeTable } from '../provider.ts';
 
 /**
  * List prices in USD a month, before tax and discounts. Sizes of droplets come from the provider's own size table; these are the

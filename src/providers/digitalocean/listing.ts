@@ -25,6 +25,27 @@ export function list<T>({ what, key, item, identityOf, call }: Call<T>): Promise
   });
 }
 
+/** Lists a kind of which one call gives all that there is to know. @param map makes of an item what we know of it */
+export function lister<T>(
+  { call, ...listed }: Omit<Call<T>, 'call'> & { readonly call: PageCall },
+  map: (item: T) => ProviderResource,
+): Lister {
+  return async ({ json }, signal) => {
+    const found = await list({
+      ...listed,
+      call: (query) => call(json, { params: { query }, ...streaming(signal) }),
+    });
+    return found.map(map);
+  };
+}
+
+type PageCall = (
+  json: DigitalOceanClient['json'],
+  options: ReturnType<typeof streaming> & {
+    readonly params: { readonly query: { page: number; per_page: number } };
+  },
+) => Answer;
+
 export function streaming(signal: AbortSignal | undefined) {
   return { parseAs: 'stream' as const, ...aborting(signal) };
 }

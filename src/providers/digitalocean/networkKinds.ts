@@ -3,7 +3,7 @@ import type { JsonValue } from '../../domain/errors.ts';
 import type { ResourceKind } from '../../domain/resourceKind.ts';
 import type { ProviderResource } from '../provider.ts';
 import { flag, numbers, texts } from './inventoryWire.ts';
-import { type Lister, list, streaming } from './listing.ts';
+import { type Lister, lister } from './listing.ts';
 import { unstated } from './mapping.ts';
 import type { components } from './schema.generated.ts';
 import { type Fields, optionalInstant, text } from './wire.ts';
@@ -52,36 +52,36 @@ export const vpc = z.object({
 
 /** What the network consists of besides droplets and load balancers: reserved IPv6 addresses, firewalls and VPCs. */
 export const networkListers = {
-  reserved_ipv6: async ({ json }, signal) => {
-    const addresses = await list({
+  reserved_ipv6: lister(
+    {
       what: 'reserved IPv6 addresses',
       key: 'reserved_ipv6s',
       item: reservedIpv6,
       identityOf: (address) => address.ip,
-      call: (query) => json.GET('/v2/reserved_ipv6', { params: { query }, ...streaming(signal) }),
-    });
-    return addresses.map(toReservedIpv6);
-  },
-  firewall: async ({ json }, signal) => {
-    const firewalls = await list({
+      call: (json, options) => json.GET('/v2/reserved_ipv6', options),
+    },
+    toReservedIpv6,
+  ),
+  firewall: lister(
+    {
       what: 'firewalls',
       key: 'firewalls',
       item: firewall,
       identityOf: (one) => one.id,
-      call: (query) => json.GET('/v2/firewalls', { params: { query }, ...streaming(signal) }),
-    });
-    return firewalls.map(toFirewall);
-  },
-  vpc: async ({ json }, signal) => {
-    const vpcs = await list({
+      call: (json, options) => json.GET('/v2/firewalls', options),
+    },
+    toFirewall,
+  ),
+  vpc: lister(
+    {
       what: 'VPCs',
       key: 'vpcs',
       item: vpc,
       identityOf: (one) => one.id,
-      call: (query) => json.GET('/v2/vpcs', { params: { query }, ...streaming(signal) }),
-    });
-    return vpcs.map(toVpc);
-  },
+      call: (json, options) => json.GET('/v2/vpcs', options),
+    },
+    toVpc,
+  ),
 } satisfies Partial<Record<ResourceKind, Lister>>;
 
 /** An address is its own id and name, as a reserved IPv4 address is. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { NewLoadBalancer } from '../provider.ts';
 import { readJson, whenDone } from './client.ts';
-import * as wire from './inventoryWire.ts';
-import { list, streaming } from './listing.ts';
+import { loadBalancers } from './inventory.ts';
+import { streaming } from './listing.ts';
 import { type Maker, oldestFirst } from './newResource.ts';
 import { numericId, segment } from './pathSegments.ts';
 
@@ -16,14 +16,8 @@ export const newLoadBalancers: Maker<NewLoadBalancer> = {
     return { externalId: balancer.id };
   },
 
-  async find({ json }, { name, region }, signal) {
-    const balancers = await list({
-      what: 'load balancers',
-      key: 'load_balancers',
-      item: wire.loadBalancer,
-      identityOf: (balancer) => balancer.id,
-      call: (query) => json.GET('/v2/load_balancers', { params: { query }, ...streaming(signal) }),
-    });
+  async find(client, { name, region }, signal) {
+    const balancers = await loadBalancers(client, signal);
     const own = balancers.filter((balancer) => balancer.name === name && balancer.region === region);
     return oldestFirst(own).map((balancer) => ({ externalId: balancer.id }));
   },

@@ -6,6 +6,7 @@ import { addToFirewall, removeFromFirewall } from './firewallMembers.ts';
 import { newDomainRecords } from './newDomainRecords.ts';
 import { newDroplets } from './newDroplets.ts';
 import { newLoadBalancers } from './newLoadBalancers.ts';
+import type { Maker } from './newResource.ts';
 import { newVolumes } from './newVolumes.ts';
 import { unlessNotFound } from './notFound.ts';
 import { readResource } from './resourceReads.ts';
@@ -35,35 +36,27 @@ export function operationsOf(
     addToFirewall: (firewallId, dropletIds, signal) => addToFirewall(client, firewallId, dropletIds, signal),
     removeFromFirewall: (firewallId, dropletIds, signal) =>
       removeFromFirewall(client, firewallId, dropletIds, signal),
-    create: (wanted, signal) => create(client, wanted, signal),
-    find: (wanted, signal) => find(client, wanted, signal),
+    create: async (wanted, signal) => madeBy(client, wanted, signal).create(),
+    find: async (wanted, signal) => madeBy(client, wanted, signal).find(),
     destroy: (kind, externalId, signal) =>
       unlessNotFound(makers[kind].destroy(client, externalId, signal), undefined),
   };
 }
 
-function create(client: DigitalOceanClient, wanted: NewResource, signal?: AbortSignal) {
-  switch (wanted.kind) {
+/** What can be done about a wish by the maker of its kind. */
+function madeBy(client: DigitalOceanClient, wish: NewResource, signal?: AbortSignal) {
+  const by = <Wanted extends NewResource>(maker: Maker<Wanted>, wanted: Wanted) => ({
+    create: () => maker.create(client, wanted, signal),
+    find: () => maker.find(client, wanted, signal),
+  });
+  switch (wish.kind) {
     case 'droplet':
-      return newDroplets.create(client, wanted, signal);
+      return by(makers.droplet, wish);
     case 'volume':
-      return newVolumes.create(client, wanted, signal);
+      return by(makers.volume, wish);
     case 'load_balancer':
-      return newLoadBalancers.create(client, wanted, signal);
+      return by(makers.load_balancer, wish);
     case 'domain_record':
-      return newDomainRecords.create(client, wanted, signal);
-  }
-}
-
-function find(client: DigitalOceanClient, wanted: NewResource, signal?: AbortSignal) {
-  switch (wanted.kind) {
-    case 'droplet':
-      return newDroplets.find(client, wanted, signal);
-    case 'volume':
-      return newVolumes.find(client, wanted, signal);
-    case 'load_balancer':
-      return newLoadBalancers.find(client, wanted, signal);
-    case 'domain_record':
-      return newDomainRecords.find(client, wanted, signal);
+      return by(makers.domain_record, wish);
   }
 }

@@ -4,23 +4,15 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { type AlertThreshold, alertRuleFault } from '../../domain/alerts.ts';
 import { type JsonValue, Unprocessable } from '../../domain/errors.ts';
 import { AlertRule } from '../../entities/alertRule.ts';
-import type { Session } from '../../session.ts';
 import type { KeysetPage } from '../listInventory.ts';
-import { recordAudit } from '../recordAudit.ts';
+import { type ChangeRequest, recordChange } from '../recordChange.ts';
 import { resolveAlerts } from './writeAlerts.ts';
-
-export interface AlertRequest {
-  readonly actor: Session;
-  readonly now: Date;
-  readonly reason?: string | undefined;
-  readonly requestId?: string | undefined;
-}
 
 /** @throws Unprocessable `invalid_alert_rule` */
 export function createAlertRule(
   em: EntityManager,
   wanted: AlertThreshold & { readonly enabled: boolean },
-  request: AlertRequest,
+  request: ChangeRequest,
 ): Promise<AlertRule> {
   refuseFault(wanted);
   return em.transactional(async (transaction) => {
@@ -38,7 +30,11 @@ export function createAlertRule(
       deletedAt: null,
     });
     await transaction.flush();
-    await audit(transaction, rule, 'create', request, { after: contentOf(rule) });
+    await recordChange(transaction, request, {
+      action: 'alert_rule.create',
+      subjectId: rule.id,
+      after: contentOf(rule),
+    });
     return rule;
   });
 }
@@ -52,7 +48,7 @@ export function changeAlertRule(
   em: EntityManager,
   id: string,
   changes: { readonly threshold?: string | undefined; readonly enabled?: boolean | undefined },
-  request: AlertRequest,
+  request: ChangeRequest,
 ): Promise<AlertRule | null> {
   return em.transactional(async (transaction) => {
     const rule = await locked(transaction, id);
@@ -64,7 +60,12 @@ export function changeAlertRule(
     touch(rule, request);
     await transaction.flush();
     if (!rule.enabled) await resolveAlerts(transaction, alerting(rule), request.now);
-    await audit(transaction, rule, 'change', request, { before, after: contentOf(rule) });
+    await recordChange(transaction, request, {
+      action: 'alert_rule.change',
+      subjectId: rule.id,
+      before,
+      after: contentOf(rule),
+    });
     return rule;
   });
 }
@@ -73,7 +74,7 @@ export function changeAlertRule(
 export function deleteAlertRule(
   em: EntityManager,
   id: string,
-  request: AlertRequest,
+  request: ChangeRequest,
 ): Promise<AlertRule | null> {
   return em.transactional(async (transaction) => {
     const rule = await locked(transaction, id);
@@ -83,7 +84,11 @@ export function deleteAlertRule(
     touch(rule, request);
     await transaction.flush();
     await resolveAlerts(transaction, alerting(rule), request.now);
-    await audit(transaction, rule, 'delete', request, { before: contentOf(rule) });
+    await recordChange(transaction, request, {
+      action: 'alert_rule.delete',
+      subjectId: rule.id,
+      before: contentOf(rule),
+    });
     return rule;
   });
 }
@@ -105,7 +110,7 @@ function refuseFault(rule: AlertThreshold): void {
 const locked = (em: EntityManager, id: string) =>
   em.findOne(AlertRule, { id, deletedAt: null }, { lockMode: LockMode.PESSIMISTIC_WRITE });
 
-function touch(rule: AlertRule, { actor, now }: AlertRequest): void {
+function touch(rule: AlertRule, { actor, now }: ChangeRequest): void {
   rule.updatedAt = now;
   rule.updatedBy = actor.subject;
 }
@@ -125,20 +130,3 @@ const contentOf = (rule: AlertRule): { [column: string]: JsonValue } => ({
   currency: rule.currency ?? null,
   enabled: rule.enabled,
 });
-
-const audit = (
-  em: EntityManager,
-  { id }: AlertRule,
-  verb: 'create' | 'change' | 'delete',
-  { actor, now, reason, requestId }: AlertRequest,
-  content: { readonly before?: JsonValue; readonly after?: JsonValue },
-) =>
-  recordAudit(em, actor, {
-    occurredAt: now,
-    action: `alert_rule.${verb}`,
-    subjectType: 'alert_rule',
-    subjectId: id,
-    ...(reason === undefined ? {} : { reason }),
-    ...(requestId === undefined ? {} : { requestId }),
-    ...content,
-  });

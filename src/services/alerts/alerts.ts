@@ -3,8 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { Conflict } from '../../domain/errors.ts';
 import { Alert, type AlertState } from '../../entities/alert.ts';
 import type { KeysetPage } from '../listInventory.ts';
-import { recordAudit } from '../recordAudit.ts';
-import type { AlertRequest } from './alertRules.ts';
+import { type ReasonedRequest, recordChange } from '../recordChange.ts';
 
 /** Where a page of alerts ends. */
 export interface AlertKey {
@@ -47,7 +46,7 @@ export function listAlerts(
 export function acknowledgeAlert(
   em: EntityManager,
   id: string,
-  request: AlertRequest & { readonly reason: string },
+  request: ReasonedRequest,
 ): Promise<Alert | null> {
   return em.transactional(async (transaction) => {
     const alert = await transaction.findOne(Alert, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
@@ -62,15 +61,11 @@ export function acknowledgeAlert(
     alert.acknowledgedBy = request.actor.subject;
     alert.acknowledgedReason = request.reason;
     await transaction.flush();
-    await recordAudit(transaction, request.actor, {
-      occurredAt: request.now,
+    await recordChange(transaction, request, {
       action: 'alert.acknowledge',
-      subjectType: 'alert',
       subjectId: id,
-      reason: request.reason,
       before: { state: 'open' },
       after: { state: 'acknowledged' },
-      ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
     });
     return alert;
   });

@@ -15,6 +15,7 @@ import { costsByOwner } from '../margin/costsByOwner.ts';
 import { liveAccrual, subscribedTenants } from '../margin/liveAccrual.ts';
 import { type MarginSummary, marginSummary } from '../margin/marginSummary.ts';
 import { missingPeriods } from '../rollup/periodLedger.ts';
+import { disabledEndpoints } from '../webhooks/webhookEndpoints.ts';
 import { type AlertingRule, writeAlerts } from './writeAlerts.ts';
 
 export interface EvaluatedAlerts {
@@ -100,6 +101,7 @@ function readOnce(em: EntityManager, rules: readonly EnabledRule[], now: Date, r
       ),
     ),
     missed: once(() => missingPeriods(em, new Date(now.getTime() - rollUpGraceMs))),
+    disabledEndpoints: once(() => disabledEndpoints(em)),
   };
 }
 type Books = ReturnType<typeof readOnce>;
@@ -163,6 +165,16 @@ const findings: Readonly<Record<AlertType, (rule: EnabledRule, books: Books) => 
         tenantId: null,
         value: null,
         message: `${period.slice(0, 7)} is over and was not rolled up`,
+      })),
+    );
+  },
+  async webhook_disabled(_, books) {
+    return known(
+      (await books.disabledEndpoints()).map(({ id, host, reason }) => ({
+        subject: id,
+        tenantId: null,
+        value: null,
+        message: `webhooks to ${host} are disabled: it ${reason === 'gone' ? 'answered that it is gone' : 'takes nothing'}`,
       })),
     );
   },

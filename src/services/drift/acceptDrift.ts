@@ -1,9 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Spec } from '../../domain/drift/liveValues.ts';
 import { Unprocessable } from '../../domain/errors.ts';
+import { type ReasonedRequest, requesterOf } from '../recordChange.ts';
 import { retryDeadlocks } from '../retryDeadlocks.ts';
 import { acceptedSpecs } from './acceptedSpecs.ts';
-import { type DriftRequest, requesterOf } from './driftRequest.ts';
 import { readLiveResources } from './liveResources.ts';
 import { type LockedDrift, lockOpenDrifts } from './lockDrift.ts';
 import { withdrawSpecs, writeSpecs } from './writeSpecs.ts';
@@ -17,7 +17,7 @@ import { withdrawSpecs, writeSpecs } from './writeSpecs.ts';
 export function acceptDrifts(
   em: EntityManager,
   ids: readonly string[],
-  request: DriftRequest,
+  request: ReasonedRequest,
 ): Promise<void> {
   // A sweep changes many of them at once, in an order of its own.
   return retryDeadlocks(() =>
@@ -33,7 +33,7 @@ export function acceptDrifts(
  * Accepts one open drift, as `acceptDrifts` does.
  * @returns false where there is no such drift
  */
-export function acceptDrift(em: EntityManager, id: string, request: DriftRequest): Promise<boolean> {
+export function acceptDrift(em: EntityManager, id: string, request: ReasonedRequest): Promise<boolean> {
   return em.transactional(async (transaction) => {
     const drifts = await lockOpenDrifts(transaction, [id]);
     if (drifts.length === 0) return false;
@@ -42,7 +42,7 @@ export function acceptDrift(em: EntityManager, id: string, request: DriftRequest
   });
 }
 
-async function accept(em: EntityManager, drifts: readonly LockedDrift[], request: DriftRequest) {
+async function accept(em: EntityManager, drifts: readonly LockedDrift[], request: ReasonedRequest) {
   const resourceIds = [...new Set(drifts.map((drift) => drift.resourceId))];
   const { written, withdrawn } = acceptedSpecs(
     drifts,

@@ -76,7 +76,7 @@ export function approveRevert(em: EntityManager, request: ApproveRevert): Promis
       reason: request.reason,
       after: { revert_id: revert.id, added_monthly: revert.addedMonthly ?? null, currency: revert.currency },
       workflowId: revert.workflowId,
-      ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
+      requestId: request.requestId,
     });
   });
 }

@@ -72,7 +72,7 @@ export function claimRevert(em: EntityManager, claim: ClaimRevert): Promise<Clai
       reason: claim.reason,
       after: { revert_id: revert.id, resize_disk: claim.resizeDisk },
       workflowId,
-      ...(claim.requestId === undefined ? {} : { requestId: claim.requestId }),
+      requestId: claim.requestId,
     });
     return { revertId: revert.id, ...claimed };
   });

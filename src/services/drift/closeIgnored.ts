@@ -1,8 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { liveDriftRevertStates } from '../../entities/cloudDriftRevert.ts';
 import type { DriftIgnoreRule } from '../../entities/driftIgnoreRule.ts';
-import type { DriftRequest } from './driftRequest.ts';
+import type { ReasonedRequest } from '../recordChange.ts';
 import { ignoreRuleMatches } from './ignoreRuleMatch.ts';
+import { isReverting } from './isReverting.ts';
 
 /**
  * Closes every open drift that a rule matches, with an audit row each. What a revert is at work on, and what somebody else decides
@@ -12,7 +12,7 @@ import { ignoreRuleMatches } from './ignoreRuleMatch.ts';
 export async function closeIgnored(
   em: EntityManager,
   rule: DriftIgnoreRule,
-  request: DriftRequest,
+  request: ReasonedRequest,
 ): Promise<number> {
   const [row] = await em.execute<{ closed: number }[]>(closeMatching, [
     rule.id,
@@ -40,9 +40,7 @@ const closeMatching = `
   closed as (
     update cloud_drift drift set state = 'ignored', resolved_at = ?, resolved_by = ?, reason = ?, ignore_rule_id = matched.rule_id
     from matched
-    where drift.id = matched.id and not exists (
-      select from cloud_drift_reverts revert
-      where revert.resource_id = matched.resource_id and revert.state in (${liveDriftRevertStates.map((state) => `'${state}'`).join(', ')}))
+    where drift.id = matched.id and not ${isReverting('matched.resource_id')}
     returning drift.id, drift.resource_id, drift.type, drift.field, drift.desired, drift.actual
   ),
   audited as (

@@ -6,9 +6,9 @@ import type { ResourceKind } from '../../domain/resourceKind.ts';
 import { CloudResource } from '../../entities/cloudResource.ts';
 import { DriftIgnoreRule } from '../../entities/driftIgnoreRule.ts';
 import type { KeysetPage } from '../listInventory.ts';
-import { recordAudit } from '../recordAudit.ts';
+import type { ReasonedRequest } from '../recordChange.ts';
+import { recordChange } from '../recordChange.ts';
 import { closeIgnored } from './closeIgnored.ts';
-import type { DriftRequest } from './driftRequest.ts';
 
 /** Nobody looks at what is ignored, so no rule is for ever. */
 const longestDays = 366;
@@ -33,7 +33,7 @@ export interface WantedIgnoreRule {
 export function createIgnoreRule(
   em: EntityManager,
   wanted: WantedIgnoreRule,
-  request: DriftRequest,
+  request: ReasonedRequest,
 ): Promise<{ readonly rule: DriftIgnoreRule; readonly closed: number }> {
   return em.transactional(async (transaction) => {
     if (wanted.kind === undefined && wanted.resourceId === undefined) {
@@ -56,7 +56,7 @@ export function createIgnoreRule(
 export async function addIgnoreRule(
   em: EntityManager,
   wanted: WantedIgnoreRule,
-  request: DriftRequest,
+  request: ReasonedRequest,
 ): Promise<DriftIgnoreRule> {
   refuseExpiry(wanted.expiresAt, request.now);
   const rule = em.create(DriftIgnoreRule, {
@@ -73,8 +73,8 @@ export async function addIgnoreRule(
     endedAt: null,
   });
   await em.flush();
-  await recordAudit(em, request.actor, {
-    ...auditOf(request, rule),
+  await recordChange(em, request, {
+    subjectId: rule.id,
     action: 'drift_ignore_rule.create',
     after: contentOf(rule),
   });
@@ -89,7 +89,7 @@ export async function addIgnoreRule(
 export function endIgnoreRule(
   em: EntityManager,
   id: string,
-  request: DriftRequest,
+  request: ReasonedRequest,
 ): Promise<DriftIgnoreRule | null> {
   return em.transactional(async (transaction) => {
     const rule = await transaction.findOne(DriftIgnoreRule, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
@@ -107,8 +107,8 @@ export function endIgnoreRule(
     }
     rule.endedAt = request.now;
     await transaction.flush();
-    await recordAudit(transaction, request.actor, {
-      ...auditOf(request, rule),
+    await recordChange(transaction, request, {
+      subjectId: rule.id,
       action: 'drift_ignore_rule.end',
       before: contentOf(rule),
     });
@@ -183,14 +183,6 @@ async function refuseOtherResource(em: EntityManager, wanted: WantedIgnoreRule):
     );
   }
 }
-
-const auditOf = (request: DriftRequest, rule: DriftIgnoreRule) => ({
-  occurredAt: request.now,
-  subjectType: 'drift_ignore_rule',
-  subjectId: rule.id,
-  reason: request.reason,
-  ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
-});
 
 const contentOf = (rule: DriftIgnoreRule): { [column: string]: JsonValue } => ({
   provider: rule.provider ?? null,

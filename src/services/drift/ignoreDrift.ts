@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import type { ReasonedRequest } from '../recordChange.ts';
 import { closeIgnored } from './closeIgnored.ts';
 import { addIgnoreRule } from './driftIgnoreRules.ts';
-import type { DriftRequest } from './driftRequest.ts';
 import { lockOpenDrifts } from './lockDrift.ts';
 
 /** `resource`: this difference of this resource. `kind`: this difference of every resource of its provider's kind. */
@@ -17,7 +17,7 @@ export function ignoreDrift(
   em: EntityManager,
   id: string,
   wanted: { readonly scope: IgnoreScope; readonly expiresAt: Date },
-  request: DriftRequest,
+  request: ReasonedRequest,
 ): Promise<boolean> {
   return em.transactional(async (transaction) => {
     const [drift] = await lockOpenDrifts(transaction, [id]);

@@ -20,14 +20,8 @@ export interface LockedDrift {
 
 /** Somebody was faster, or the difference went away by itself: what became of it, by whom and when. */
 export class DriftNotOpen extends Conflict {
-  constructor(drift: {
-    readonly id: string;
-    readonly state: DriftState;
-    readonly resolvedBy: string | null;
-    readonly resolvedAt: Date | null;
-    readonly reason: string | null;
-  }) {
-    const at = drift.resolvedAt?.toISOString() ?? null;
+  constructor(drift: Resolution) {
+    const at = drift.resolvedAt === null ? null : new Date(drift.resolvedAt).toISOString();
     super(
       'drift_not_open',
       `the drift ${drift.id} is ${drift.state} since ${at}, by ${drift.resolvedBy}: only an open one is accepted, ignored or reverted`,
@@ -105,43 +99,25 @@ export async function lockOpenDrifts(em: EntityManager, ids: readonly string[]):
   const resourceIds = resources.map((row) => row.resource_id);
   await lockDecisions(em, resourceIds);
   const rows = await em.execute<DriftRow[]>(
-    `select id, resource_id, provider, kind, type, field, desired, actual, spec_version, state, resolved_by, resolved_at, reason
+    `select id, resource_id as "resourceId", provider, kind, type, field, desired, actual, spec_version as "specVersion",
+       state, resolved_by as "resolvedBy", resolved_at as "resolvedAt", reason
      from cloud_drift
      where id in (select id::uuid from jsonb_array_elements_text(?::jsonb) as wanted (id))
      order by id for update`,
     [wanted],
   );
   const resolved = rows.find((row) => row.state !== 'open');
-  if (resolved !== undefined) {
-    const { id, state, resolved_by: resolvedBy, resolved_at: at, reason } = resolved;
-    throw new DriftNotOpen({ id, state, resolvedBy, resolvedAt: at === null ? null : new Date(at), reason });
-  }
+  if (resolved !== undefined) throw new DriftNotOpen(resolved);
   await refuseLiveRevert(em, resourceIds);
-  return rows.map((row) => ({
-    id: row.id,
-    resourceId: row.resource_id,
-    provider: row.provider,
-    kind: row.kind,
-    type: row.type,
-    field: row.field,
-    desired: row.desired,
-    actual: row.actual,
-    specVersion: row.spec_version,
-  }));
+  return rows;
 }
 
-interface DriftRow {
+/** What became of a drift. */
+interface Resolution {
   readonly id: string;
-  readonly resource_id: string;
-  readonly provider: string;
-  readonly kind: ResourceKind;
-  readonly type: DriftType;
-  readonly field: string | null;
-  readonly desired: JsonValue;
-  readonly actual: JsonValue;
-  readonly spec_version: number | null;
   readonly state: DriftState;
-  readonly resolved_by: string | null;
-  readonly resolved_at: Date | string | null;
+  readonly resolvedBy: string | null;
+  readonly resolvedAt: Date | string | null;
   readonly reason: string | null;
 }
+type DriftRow = LockedDrift & Resolution;

@@ -1,8 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Spec } from '../../domain/drift/liveValues.ts';
 import { CloudProvisioned } from '../../entities/cloudProvisioned.ts';
-import { recordAudit } from '../recordAudit.ts';
-import type { DriftRequest } from './driftRequest.ts';
+import type { ReasonedRequest } from '../recordChange.ts';
+import { recordChange } from '../recordChange.ts';
 import { lockDecisions, refuseLiveRevert } from './lockDrift.ts';
 import { withdrawSpecs, writeSpecs } from './writeSpecs.ts';
 
@@ -15,7 +15,7 @@ import { withdrawSpecs, writeSpecs } from './writeSpecs.ts';
 export function recordProvisioned(
   em: EntityManager,
   wanted: { readonly resourceId: string; readonly spec: Spec },
-  request: DriftRequest,
+  request: ReasonedRequest,
 ): Promise<number | null> {
   return em.transactional(async (transaction) => {
     const { resourceId } = wanted;
@@ -25,8 +25,9 @@ export function recordProvisioned(
       return (await readProvisioned(transaction, resourceId))?.specVersion ?? null;
     }
     await refuseLiveRevert(transaction, [resourceId]);
-    await recordAudit(transaction, request.actor, {
-      ...auditOf(request, resourceId),
+    await recordChange(transaction, request, {
+      subjectType: 'cloud_resource',
+      subjectId: resourceId,
       action: 'cloud_provisioned.record',
       before: { spec: written.earlierSpec, spec_version: written.earlierVersion },
       after: { spec: wanted.spec, spec_version: written.specVersion },
@@ -43,15 +44,16 @@ export function recordProvisioned(
 export function withdrawProvisioned(
   em: EntityManager,
   resourceId: string,
-  request: DriftRequest,
+  request: ReasonedRequest,
 ): Promise<boolean> {
   return em.transactional(async (transaction) => {
     await lockDecisions(transaction, [resourceId]);
     const [withdrawn] = await withdrawSpecs(transaction, [resourceId], 'provisioned', request);
     if (withdrawn === undefined) return false;
     await refuseLiveRevert(transaction, [resourceId]);
-    await recordAudit(transaction, request.actor, {
-      ...auditOf(request, resourceId),
+    await recordChange(transaction, request, {
+      subjectType: 'cloud_resource',
+      subjectId: resourceId,
       action: 'cloud_provisioned.withdraw',
       before: { spec: withdrawn.spec, spec_version: withdrawn.specVersion },
       after: { spec: null, spec_version: withdrawn.specVersion },
@@ -64,12 +66,3 @@ export function withdrawProvisioned(
 export function readProvisioned(em: EntityManager, resourceId: string): Promise<CloudProvisioned | null> {
   return em.findOne(CloudProvisioned, { resource: resourceId }, { disableIdentityMap: true });
 }
-
-const auditOf = (request: DriftRequest, resourceId: string) => ({
-  occurredAt: request.now,
-  subjectType: 'cloud_resource',
-  subjectId: resourceId,
-  reason: request.reason,
-  ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
-  ...(request.workflowId === undefined ? {} : { workflowId: request.workflowId }),
-});

@@ -212,7 +212,7 @@ async function auditEnd(
       steps: revert.steps.map((step) => ({ ...step })),
     },
     workflowId: revert.workflowId,
-    ...(by === undefined ? {} : { reason: by.reason }),
-    ...(by?.requestId === undefined ? {} : { requestId: by.requestId }),
+    reason: by?.reason,
+    requestId: by?.requestId,
   });
 }

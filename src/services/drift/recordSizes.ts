@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { parseDecimal } from '../../domain/money.ts';
-import type { ProviderSize, SizeTable } from '../../providers/provider.ts';
+import type { ProviderSize } from '../../providers/provider.ts';
 
 /**
  * Takes in the sizes that a provider sells, with their list prices. One that it names no longer stays with its last price, as not
@@ -27,7 +27,10 @@ export async function recordSizes(
 }
 
 /** What is known of a provider's sizes, by slug. */
-export async function readSizes(em: EntityManager, provider: string): Promise<SizeTable> {
+export async function readSizes(
+  em: EntityManager,
+  provider: string,
+): Promise<ReadonlyMap<string, ProviderSize>> {
   const rows = await em.execute<(Omit<ProviderSize, 'priceMonthly'> & { readonly priceMonthly: string })[]>(
     `select slug, vcpus, memory_mib as "memoryMib", disk_gib as "diskGib", price_monthly::text as "priceMonthly", currency, regions,
        is_available as "isAvailable"

@@ -1,9 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { RevertedDrift } from '../../domain/drift/revertPlan.ts';
-import { Conflict, type JsonValue } from '../../domain/errors.ts';
+import type { JsonValue } from '../../domain/errors.ts';
 import type { ResourceKind } from '../../domain/resourceKind.ts';
-import type { DriftState } from '../../entities/cloudDrift.ts';
-import type { CloudDriftRevert } from '../../entities/cloudDriftRevert.ts';
 
 /** A drift with its resource, as far as a revert needs them. */
 export interface DriftOfResource extends RevertedDrift {
@@ -36,46 +34,4 @@ export async function readDriftOfResource(em: EntityManager, id: string): Promis
   if (row === undefined) return null;
   const { isAsked, ...drift } = row;
   return { ...drift, asked: isAsked ? row.asked : undefined };
-}
-
-/** Somebody was faster, or the difference went away by itself: what became of it, by whom and when. */
-export class DriftNotOpen extends Conflict {
-  constructor(drift: {
-    readonly id: string;
-    readonly state: DriftState;
-    readonly resolvedBy: string | null;
-    readonly resolvedAt: Date | null;
-  }) {
-    const at = drift.resolvedAt?.toISOString() ?? null;
-    super(
-      'drift_not_open',
-      `the drift ${drift.id} is ${drift.state} since ${at}, by ${drift.resolvedBy}: only an open one can be resolved`,
-      {
-        context: { drift_id: drift.id, state: drift.state, resolved_by: drift.resolvedBy, resolved_at: at },
-      },
-    );
-  }
-}
-
-/** A revert holds the resource: until it ends, nobody else decides about it. */
-export class RevertInProgress extends Conflict {
-  constructor(
-    revert: Pick<CloudDriftRevert, 'id' | 'drift' | 'resource' | 'state' | 'plannedBy' | 'createdAt'>,
-  ) {
-    const at = revert.createdAt.toISOString();
-    super(
-      'revert_in_progress',
-      `a revert that ${revert.plannedBy} asked for at ${at} is ${revert.state} on this resource: cancel it, or wait for its end`,
-      {
-        context: {
-          revert_id: revert.id,
-          drift_id: revert.drift,
-          resource_id: revert.resource,
-          state: revert.state,
-          planned_by: revert.plannedBy,
-          planned_at: at,
-        },
-      },
-    );
-  }
 }

@@ -53,7 +53,7 @@ export async function sweepBatch(em: EntityManager, batch: SweepBatch): Promise<
       }
       const range = { ...start, upTo: page.upTo ?? start.after };
       const sizes = await readSizes(transaction, provider);
-      const differing = await readSwept(transaction, kind, page.differing);
+      const differing = await readSwept(transaction, page.differing);
       const open = await readOpenDrift(transaction, range);
       const rules = await readRulesInForce(transaction, range, now);
       const billed = await readBilledCosts(transaction, provider, page.differing);

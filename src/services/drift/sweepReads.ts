@@ -2,12 +2,12 @@ import { raw } from '@mikro-orm/core';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Spec } from '../../domain/drift/liveValues.ts';
 import type { DriftType } from '../../domain/drift/price.ts';
-import type { JsonValue } from '../../domain/errors.ts';
 import { parseDecimal } from '../../domain/money.ts';
 import type { ResourceKind } from '../../domain/resourceKind.ts';
-import { liveDriftRevertStates } from '../../entities/cloudDriftRevert.ts';
 import { arrayLiteral } from '../arrayLiteral.ts';
 import type { BilledCost, SweptResource } from './differences.ts';
+import { isReverting } from './isReverting.ts';
+import { type LiveRow, liveColumns, toLive } from './liveResources.ts';
 
 /** The resources of a kind whose ids come after one, up to another; both in the database's own order. */
 export interface KindRange {
@@ -70,24 +70,16 @@ export async function readKindPage(
   return { listing: { ...listing, completeAt }, ...page };
 }
 
-/** Resources of a kind with what was asked for, by their own ids. */
-export async function readSwept(
-  em: EntityManager,
-  kind: ResourceKind,
-  resourceIds: readonly string[],
-): Promise<SweptResource[]> {
+/** Resources with what was asked for, by their own ids. */
+export async function readSwept(em: EntityManager, resourceIds: readonly string[]): Promise<SweptResource[]> {
   const rows = await em.execute<SweptRow[]>(raw(sweptResources, { resources: arrayLiteral(resourceIds) }));
-  return rows.map(({ resourceId, deploymentId, goneAt, spec, specVersion, priceMonthly, ...columns }) => ({
+  return rows.map(({ resourceId, deploymentId, goneAt, spec, specVersion, ...live }) => ({
     resourceId,
     deploymentId,
     goneAt: goneAt === null ? null : new Date(goneAt),
     spec,
     specVersion,
-    live: {
-      kind,
-      ...columns,
-      priceMonthly: priceMonthly === null ? null : parseDecimal(priceMonthly),
-    },
+    live: toLive(live),
   }));
 }
 
@@ -128,17 +120,8 @@ interface PageRow extends Omit<KindPage, 'listing'> {
     | null;
 }
 
-interface SweptRow {
+interface SweptRow extends LiveRow {
   readonly resourceId: string;
-  readonly externalId: string;
-  readonly name: string;
-  readonly region: string | null;
-  readonly sizeSlug: string | null;
-  readonly status: string | null;
-  readonly tags: readonly string[];
-  readonly priceMonthly: string | null;
-  readonly currency: string;
-  readonly attributes: { readonly [key: string]: JsonValue };
   readonly deploymentId: string | null;
   readonly goneAt: string | null;
   readonly spec: Spec | null;
@@ -151,11 +134,6 @@ interface BilledRow {
   readonly period: string;
   readonly chargedUntil: string | null;
 }
-
-const isReverting = (resource: string) => `exists (
-      select from cloud_drift_reverts revert
-      where revert.resource_id = ${resource}.id and revert.state in (${liveDriftRevertStates.map((state) => `'${state}'`).join(', ')})
-    )`;
 
 const wanted = `left join lateral (
     select spec, spec_version from cloud_provisioned provisioned
@@ -192,14 +170,12 @@ const kindPage = `
     (select jsonb_build_object('state', state, 'completeAt', complete_at, 'errorCode', error_code, 'errorMessage', error_message)
      from cloud_inventory_listings where provider = :provider and kind = :kind) as listing,
     count(*)::int as resources, (count(*) filter (where is_live))::int as live, max(external_id) as "upTo",
-    coalesce(jsonb_agg(id) filter (where may_differ and not ${isReverting('page')}), '[]') as differing
+    coalesce(jsonb_agg(id) filter (where may_differ and not ${isReverting('page.id')}), '[]') as differing
   from page`;
 
 const sweptResources = `
-  select resource.id as "resourceId", resource.external_id as "externalId", resource.name, resource.region,
-    resource.size_slug as "sizeSlug", resource.status, resource.tags, resource.price_monthly::text as "priceMonthly", resource.currency,
-    resource.attributes, resource.deployment_id as "deploymentId", resource.gone_at as "goneAt", wanted.spec,
-    wanted.spec_version as "specVersion"
+  select resource.id as "resourceId", resource.deployment_id as "deploymentId", resource.gone_at as "goneAt",
+    wanted.spec, wanted.spec_version as "specVersion", ${liveColumns('resource')}
   from cloud_resources resource
   ${wanted}
   where resource.id = any(:resources::uuid[])`;
@@ -215,7 +191,7 @@ const openDrift = `
     where drift.resource_id = resource.id and drift.state = 'open'
     offset 0
   ) found
-  where ${inRange} and not ${isReverting('resource')}`;
+  where ${inRange} and not ${isReverting('resource.id')}`;
 
 const rulesInForce = `
   select rule.id, rule.resource_id as "resourceId", rule.field, rule.reason, rule.created_by as "createdBy"

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Spec } from '../../domain/drift/liveValues.ts';
 import type { driftEventTypes } from '../../entities/cloudResourceEvent.ts';
-import { type DriftRequest, requesterOf } from './driftRequest.ts';
+import { type ReasonedRequest, requesterOf } from '../recordChange.ts';
 
 /** A spec that is in force now, and what was before it; null where there was none. */
 export interface WrittenSpec {
@@ -23,7 +23,7 @@ export async function writeSpecs(
   em: EntityManager,
   specs: readonly { readonly resourceId: string; readonly spec: Spec }[],
   type: SpecEvent,
-  request: DriftRequest,
+  request: ReasonedRequest,
 ): Promise<WrittenSpec[]> {
   const rows = await em.execute<
     {
@@ -89,7 +89,7 @@ export async function withdrawSpecs(
   em: EntityManager,
   resourceIds: readonly string[],
   type: SpecEvent,
-  request: DriftRequest,
+  request: ReasonedRequest,
 ): Promise<{ readonly resourceId: string; readonly specVersion: number; readonly spec: Spec }[]> {
   const rows = await em.execute<{ resource_id: string; spec_version: number; spec: Spec }[]>(
     `with withdrawn as (

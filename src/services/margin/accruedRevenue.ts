@@ -1,23 +1,26 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { liveAccrual, runningPeriod, subscribedTenants } from './liveAccrual.ts';
-import type { OwnerRevenue } from './revenueByOwner.ts';
+import { addCents } from '../../domain/money.ts';
+import { liveAccrual, runningPeriod, subscribedTenants, type TenantAccrual } from './liveAccrual.ts';
+import type { OwnerRevenue, RevenueDetail } from './revenueByOwner.ts';
 import { SideUnavailable } from './sideUnavailable.ts';
 
 /** How many tenants are priced at once; memory holds the inputs of no more. */
-const tenantsAtOnce = 250;
+const tenantsAtOnce = 500;
 
 /**
  * What the running month would bring if nothing more was used or changed: the accrual of every active subscription, as revenue.
+ * @param options.tenantIds only theirs
  * @throws SideUnavailable naming the tenant where one can't be priced, since without it the sum would say too little
  */
-export async function accruedRevenue(em: EntityManager, now: Date): Promise<OwnerRevenue[]> {
+export async function accruedRevenue(
+  em: EntityManager,
+  now: Date,
+  options: { readonly detail?: RevenueDetail; readonly tenantIds?: readonly string[] | undefined } = {},
+): Promise<OwnerRevenue[]> {
+  const { detail = 'owners', tenantIds } = options;
   const period = runningPeriod(now);
-  const revenue: OwnerRevenue[] = [];
-  let after: string | undefined;
-  for (;;) {
-    const tenantIds = await subscribedTenants(em, { after, limit: tenantsAtOnce });
-    if (tenantIds.length === 0) return revenue;
-    const { tenants } = await liveAccrual(em, { tenantIds, now });
+  const sums = new Map<string, Omit<OwnerRevenue, 'cents'> & { cents: number }>();
+  for await (const tenants of accruals(em, now, tenantIds)) {
     for (const { tenantId, currency, deployments, problem } of tenants) {
       if (problem !== null || currency === null) {
         const why = problem?.message ?? 'it has no currency';
@@ -29,18 +32,39 @@ export async function accruedRevenue(em: EntityManager, now: Date): Promise<Owne
       }
       for (const { deploymentId, kinds } of deployments) {
         for (const { kind, cents } of kinds) {
-          revenue.push({
-            period,
-            currency,
-            tenantId,
-            deploymentId,
-            kind,
-            label: 'estimated',
-            cents: String(cents),
-          });
+          const told = toldApart(detail, { tenantId, deploymentId, kind });
+          const key = JSON.stringify([currency, ...Object.values(told)]);
+          const sum = sums.get(key);
+          if (sum === undefined) sums.set(key, { period, currency, ...told, label: 'estimated', cents });
+          else sum.cents = addCents(sum.cents, cents);
         }
       }
     }
-    after = tenantIds.at(-1);
+  }
+  return [...sums.values()].map((row) => ({ ...row, cents: String(row.cents) }));
+}
+
+type Owner = Pick<OwnerRevenue, 'tenantId' | 'deploymentId' | 'kind'>;
+
+const toldApart = (detail: RevenueDetail, owner: Owner): Owner => ({
+  tenantId: detail === 'owners' || detail === 'tenants' ? owner.tenantId : '',
+  deploymentId: detail === 'owners' ? owner.deploymentId : null,
+  kind: detail === 'owners' || detail === 'kinds' ? owner.kind : '',
+});
+
+async function* accruals(
+  em: EntityManager,
+  now: Date,
+  tenantIds: readonly string[] | undefined,
+): AsyncGenerator<readonly TenantAccrual[]> {
+  let [after, from]: [string | undefined, number] = [undefined, 0];
+  for (;;) {
+    const page: readonly string[] =
+      tenantIds?.slice(from, from + tenantsAtOnce) ??
+      (await subscribedTenants(em, { after, limit: tenantsAtOnce }));
+    if (page.length === 0) return;
+    yield (await liveAccrual(em, { tenantIds: page, now })).tenants;
+    after = page.at(-1);
+    from += tenantsAtOnce;
   }
 }

@@ -19,19 +19,31 @@ export interface Books {
   /** Periods that were rolled up. */
   readonly rolledUp: ReadonlySet<Period>;
   /** The running period, where its revenue is what it has accrued. */
-  readonly accrued: Period | null;
+  readonly accrued: AccruedPeriod | null;
+}
+
+export interface AccruedPeriod {
+  readonly period: Period;
+  /** Why its revenue is not there. */
+  readonly problem: SideUnavailable | null;
 }
 
 /**
+ * How far the books are told apart: by owner and kind; with `tenants` revenue by tenant and costs by deployment; with `kinds` by kind
+ * alone; with `totals` not at all.
+ */
+export type BooksDetail = 'owners' | 'tenants' | 'kinds' | 'totals';
+
+const costDetails = { owners: 'owners', tenants: 'deployments', kinds: 'kinds', totals: 'totals' } as const;
+
+/**
  * Reads both sides in one snapshot, so that they belong together.
- * @param options.detail with `totals` nobody is named
  * @param options.now where given, the month that it is in has what subscriptions accrue as its revenue until it is rolled up
- * @throws SideUnavailable where a tenant's accrual can't be priced
  */
 export function readBooks(
   em: EntityManager,
   periods: { readonly first: Period; readonly last: Period },
-  options: { readonly detail?: 'owners' | 'totals'; readonly now?: Date | undefined } = {},
+  options: { readonly detail?: BooksDetail | undefined; readonly now?: Date | undefined } = {},
 ): Promise<Books> {
   const { detail = 'owners', now } = options;
   return em.transactional(
@@ -47,35 +59,50 @@ export function readBooks(
       const periodsOf = (side: string) => rows.filter((row) => row.side === side).map((row) => row.period);
       const estimates = await readEstimatesInForce(transaction, periods);
       const rolledUp = new Set(periodsOf('rolled_up'));
-      const running = now === undefined ? null : runningPeriod(now);
-      const isAccrued =
-        running !== null && periods.first <= running && running <= periods.last && !rolledUp.has(running);
-      const invoiced = await revenueByOwner(transaction, periods, detail);
+      const invoiced = await revenueByOwner(transaction, periods, { detail });
+      const costs = await costsByOwner(transaction, periods, costDetails[detail]);
+      const accrues =
+        now !== undefined && isWithin(periods, runningPeriod(now)) && !rolledUp.has(runningPeriod(now));
+      const accrued = accrues ? await readAccrual(transaction, now, detail) : null;
       return {
-        costs: await costsByOwner(transaction, periods, detail === 'owners' ? 'owners' : 'buckets'),
+        costs,
         revenue:
-          isAccrued && now !== undefined
-            ? [
-                ...invoiced.filter(({ period }) => period !== running),
-                ...(await accruedRevenue(transaction, now)),
-              ]
-            : invoiced,
+          accrued === null
+            ? invoiced
+            : [...invoiced.filter(({ period }) => period !== accrued.period), ...accrued.revenue],
         estimates,
         charged: new Set([...periodsOf('charged'), ...estimates.map(({ period }) => period)]),
         rolledUp,
-        accrued: isAccrued ? running : null,
+        accrued,
       };
     },
     { isolationLevel: IsolationLevel.REPEATABLE_READ },
   );
 }
 
-/** @throws SideUnavailable where a side of the period is not there */
-export function assertBothSides({ charged, rolledUp, accrued }: Books, period: Period): void {
+const isWithin = ({ first, last }: { readonly first: Period; readonly last: Period }, period: Period) =>
+  first <= period && period <= last;
+
+/** Where a tenant can't be priced, the running month has no revenue; the books of the other months are none the worse. */
+async function readAccrual(
+  em: EntityManager,
+  now: Date,
+  detail: BooksDetail,
+): Promise<AccruedPeriod & { revenue: OwnerRevenue[] }> {
+  const period = runningPeriod(now);
+  try {
+    return { period, revenue: await accruedRevenue(em, now, { detail }), problem: null };
+  } catch (error) {
+    if (error instanceof SideUnavailable) return { period, revenue: [], problem: error };
+    throw error;
+  }
+}
+
+/** Which side of a period is not there; null where both are. */
+export function missingSide({ charged, rolledUp, accrued }: Books, period: Period): SideUnavailable | null {
   if (!charged.has(period)) {
-    throw new SideUnavailable('cogs', period, 'no provider invoice and no estimate of it is known');
+    return new SideUnavailable('cogs', period, 'no provider invoice and no estimate of it is known');
   }
-  if (!rolledUp.has(period) && accrued !== period) {
-    throw new SideUnavailable('revenue', period, 'it was not rolled up');
-  }
+  if (accrued?.period === period) return accrued.problem;
+  return rolledUp.has(period) ? null : new SideUnavailable('revenue', period, 'it was not rolled up');
 }

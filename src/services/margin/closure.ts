@@ -1,6 +1,6 @@
 import { IsolationLevel } from '@mikro-orm/core';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { Decimal } from '../../domain/money.ts';
+import { Decimal, sum } from '../../domain/money.ts';
 import type { Period } from '../../domain/period.ts';
 import { type CostBucket, costBuckets, costsByOwner, type OwnerCost } from './costsByOwner.ts';
 import { readEstimatesInForce } from './estimatedParts.ts';
@@ -57,10 +57,10 @@ export function closureOf(em: EntityManager, period: Period): Promise<Closure> {
       return {
         period,
         cogs,
-        revenue,
+        revenue: revenue.map(({ differing: _, ...side }) => side),
         faults: [
           ...cogs.filter(({ difference }) => !new Decimal(difference).isZero()).map(costFault),
-          ...(await invoiceFaults(transaction, period)),
+          ...revenue.flatMap(({ differing }) => differing.map(invoiceFault)),
           ...(await worklistFaults(transaction, period)),
         ].slice(0, mostFaults),
       };
@@ -95,21 +95,17 @@ async function cogsClosures(em: EntityManager, period: Period): Promise<CogsClos
       row.provider === provider && row.currency === currency && row.basis === basis;
     const amount = new Decimal(stated.find(isHere)?.amount ?? 0);
     const own = costs.filter(isHere);
-    const totalOf = (bucket: CostBucket) =>
-      own
-        .filter((cost) => cost.bucket === bucket)
-        .reduce((total, cost) => total.plus(cost.amount), new Decimal(0));
-    const all = own.reduce((total, cost) => total.plus(cost.amount), new Decimal(0));
+    const totalOf = (rows: readonly OwnerCost[]) => sum(rows.map((cost) => new Decimal(cost.amount)));
+    const inBucket = (bucket: CostBucket) => own.filter((cost) => cost.bucket === bucket);
     return {
       provider,
       currency,
       basis,
       invoiced: amount.toFixed(),
-      buckets: Object.fromEntries(costBuckets.map((bucket) => [bucket, totalOf(bucket).toFixed()])) as Record<
-        CostBucket,
-        string
-      >,
-      difference: amount.minus(all).toFixed(),
+      buckets: Object.fromEntries(
+        costBuckets.map((bucket) => [bucket, totalOf(inBucket(bucket)).toFixed()]),
+      ) as Record<CostBucket, string>,
+      difference: amount.minus(totalOf(own)).toFixed(),
     };
   });
 }
@@ -120,44 +116,49 @@ const costFault = ({ provider, currency, basis, invoiced, difference }: CogsClos
   message: `${provider} ${basis === 'invoice' ? 'invoiced' : 'estimates'} ${invoiced} ${currency}, of which ${difference} is in no bucket`,
 });
 
-/** The invoices of the period with the sums of their lines. */
-const invoiceSums = `
-  with invoice as materialized (
-    select id, tenant_id, number, currency, subtotal_cents, tax_cents from tenant_invoices where period_start = ? and status <> 'void'
-  ),
-  summed as (
-    select invoice.*, coalesce(sum(line.amount_cents) filter (where line.type <> 'tax'), 0) as line_cents,
-      coalesce(sum(line.amount_cents) filter (where line.type = 'tax'), 0) as tax_line_cents
-    from invoice left join tenant_invoice_lines line on line.invoice_id = invoice.id
-    group by invoice.id, invoice.tenant_id, invoice.number, invoice.currency, invoice.subtotal_cents, invoice.tax_cents
-  )`;
+interface DifferingInvoice {
+  readonly id: string;
+  readonly tenant_id: string;
+  readonly subtotal: string;
+  readonly lines: string;
+  readonly tax: string;
+  readonly tax_lines: string;
+}
 
-function revenueClosures(em: EntityManager, period: Period): Promise<RevenueClosure[]> {
-  return em.execute<RevenueClosure[]>(
-    `${invoiceSums}
+/** By currency, with the invoices that are not the sum of their lines. */
+function revenueClosures(
+  em: EntityManager,
+  period: Period,
+): Promise<(RevenueClosure & { readonly differing: readonly DifferingInvoice[] })[]> {
+  return em.execute(
+    `with invoice as materialized (
+       select id, tenant_id, currency, subtotal_cents, tax_cents from tenant_invoices where period_start = ? and status <> 'void'
+     ),
+     summed as materialized (
+       select invoice.*, coalesce(sum(line.amount_cents) filter (where line.type <> 'tax'), 0) as line_cents,
+         coalesce(sum(line.amount_cents) filter (where line.type = 'tax'), 0) as tax_line_cents
+       from invoice left join tenant_invoice_lines line on line.invoice_id = invoice.id
+       group by invoice.id, invoice.tenant_id, invoice.currency, invoice.subtotal_cents, invoice.tax_cents
+     ),
+     differing as (
+       select id, tenant_id, currency, subtotal_cents::text as subtotal, line_cents::text as lines, tax_cents::text as tax,
+         tax_line_cents::text as tax_lines
+       from summed where subtotal_cents <> line_cents or tax_cents <> tax_line_cents order by tenant_id limit ${mostFaults}
+     )
      select currency, count(*)::int as invoices, sum(subtotal_cents)::text as "subtotalCents", sum(line_cents)::text as "lineCents",
-       sum(tax_cents)::text as "taxCents", sum(tax_line_cents)::text as "taxLineCents"
+       sum(tax_cents)::text as "taxCents", sum(tax_line_cents)::text as "taxLineCents",
+       (select coalesce(jsonb_agg(to_jsonb(differing) order by tenant_id), '[]') from differing where differing.currency = summed.currency)
+         as differing
      from summed group by currency order by currency`,
     [period],
   );
 }
 
-async function invoiceFaults(em: EntityManager, period: Period): Promise<ClosureFault[]> {
-  const rows = await em.execute<
-    { id: string; tenant_id: string; subtotal: string; lines: string; tax: string; tax_lines: string }[]
-  >(
-    `${invoiceSums}
-     select id, tenant_id, subtotal_cents::text as subtotal, line_cents::text as lines, tax_cents::text as tax,
-       tax_line_cents::text as tax_lines
-     from summed where subtotal_cents <> line_cents or tax_cents <> tax_line_cents order by tenant_id limit ${mostFaults}`,
-    [period],
-  );
-  return rows.map((row) => ({
-    code: 'invoice_differs',
-    subject: row.id,
-    message: `the invoice of tenant "${row.tenant_id}" says ${row.subtotal} and ${row.tax} cents of tax, its lines ${row.lines} and ${row.tax_lines}`,
-  }));
-}
+const invoiceFault = (invoice: DifferingInvoice): ClosureFault => ({
+  code: 'invoice_differs',
+  subject: invoice.id,
+  message: `the invoice of tenant "${invoice.tenant_id}" says ${invoice.subtotal} and ${invoice.tax} cents of tax, its lines ${invoice.lines} and ${invoice.tax_lines}`,
+});
 
 async function worklistFaults(em: EntityManager, period: Period): Promise<ClosureFault[]> {
   const rows = await em.execute<{ tenant_id: string }[]>(

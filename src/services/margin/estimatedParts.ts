@@ -3,7 +3,7 @@ import type { Period } from '../../domain/period.ts';
 import { chargedKinds, resourceKinds } from '../../domain/resourceKind.ts';
 
 /** The newest whole estimates of some periods, of providers without an invoice of the period; the beginning of a `with` clause. */
-const estimatesInForce = `
+export const estimatesInForce = `
   estimate as materialized (
     select distinct on (provider, period_start) id, provider, period_start, currency, amount, estimated_at
     from cloud_cost_estimates told
@@ -19,7 +19,8 @@ const estimateKinds = resourceKinds
 /**
  * The parts of what providers estimate of periods that they have not invoiced, as common table expressions that end in
  * `estimated_part`; two parameters, the first and the last period. A line's resource is the one that its ids name, its owner who
- * had the resource when the estimate was made. All parts of an estimate add up to what it states.
+ * had the resource when the estimate was made. All parts of an estimate add up to what it states; one that states nothing has a part
+ * of zero, for it is an estimate all the same.
  */
 export const estimatedParts = `${estimatesInForce},
   estimate_line as materialized (
@@ -53,7 +54,7 @@ export const estimatedParts = `${estimatesInForce},
     where estimate_match.resources = 1
   ),
   estimated_part as (
-    select line.period_start, line.provider, line.currency, line.kind, line.amount, owner.tenant_id, owner.deployment_id,
+    select line.id as line_id, line.estimate_id, line.period_start, line.provider, line.currency, line.kind, line.amount, owner.tenant_id, owner.deployment_id,
       case when line.line_class in ('shared', 'tax', 'credit') then line.line_class when owner.tenant_id is null then 'unattributed'
         else 'attributed' end as bucket,
       case when line.line_class in ('shared', 'tax', 'credit') or owner.tenant_id is not null then null
@@ -62,11 +63,11 @@ export const estimatedParts = `${estimatesInForce},
     left join estimate_match on estimate_match.id = line.id
     left join estimate_owner owner on owner.id = line.id
     union all
-    select estimate.period_start, estimate.provider, estimate.currency, null, estimate.amount - coalesce(said.amount, 0), null, null,
+    select null, estimate.id, estimate.period_start, estimate.provider, estimate.currency, null, estimate.amount - coalesce(said.amount, 0), null, null,
       'unattributed', 'unexplained'
     from estimate
     left join (select estimate_id, sum(amount) as amount from estimate_line group by estimate_id) said on said.estimate_id = estimate.id
-    where estimate.amount <> coalesce(said.amount, 0)
+    where estimate.amount <> coalesce(said.amount, 0) or said.estimate_id is null
   )`;
 
 /** What a provider says that a period costs so far, where that counts because there is no invoice of it. */
@@ -77,6 +78,8 @@ export interface EstimateInForce {
   /** A decimal string. */
   readonly amount: string;
   readonly estimatedAt: Date;
+  /** The usage of the month so far by the month's newest balance: the provider's other word for it. Null without one. */
+  readonly balance: { readonly monthToDateUsage: string; readonly generatedAt: Date } | null;
 }
 
 /** The estimates that count as COGS of some periods, both ends counted. */
@@ -84,11 +87,32 @@ export async function readEstimatesInForce(
   em: EntityManager,
   periods: { readonly first: Period; readonly last: Period },
 ): Promise<EstimateInForce[]> {
-  const rows = await em.execute<(Omit<EstimateInForce, 'estimatedAt'> & { estimated_at: string })[]>(
+  const rows = await em.execute<EstimateRow[]>(
     `with ${estimatesInForce}
-     select to_char(period_start, 'YYYY-MM-DD') as period, provider, currency, trim_scale(amount)::text as amount, estimated_at
-     from estimate order by 1, 2`,
+     select to_char(period_start, 'YYYY-MM-DD') as period, estimate.provider, estimate.currency, trim_scale(amount)::text as amount,
+       estimated_at, trim_scale(balance.month_to_date_usage)::text as month_to_date_usage, balance.generated_at
+     from estimate left join lateral (
+       select month_to_date_usage, generated_at from cloud_balance_snapshots told
+       where told.provider = estimate.provider and told.currency = estimate.currency
+         and told.generated_at >= estimate.period_start::timestamp at time zone 'UTC'
+         and told.generated_at < (estimate.period_start + interval '1 month') at time zone 'UTC'
+       order by told.generated_at desc limit 1
+     ) balance on true
+     order by 1, 2`,
     [periods.first, periods.last],
   );
-  return rows.map(({ estimated_at, ...estimate }) => ({ ...estimate, estimatedAt: new Date(estimated_at) }));
+  return rows.map(({ estimated_at, month_to_date_usage, generated_at, ...estimate }) => ({
+    ...estimate,
+    estimatedAt: new Date(estimated_at),
+    balance:
+      month_to_date_usage === null || generated_at === null
+        ? null
+        : { monthToDateUsage: month_to_date_usage, generatedAt: new Date(generated_at) },
+  }));
 }
+
+type EstimateRow = Pick<EstimateInForce, 'period' | 'provider' | 'currency' | 'amount'> & {
+  readonly estimated_at: string;
+  readonly month_to_date_usage: string | null;
+  readonly generated_at: string | null;
+};

@@ -122,31 +122,44 @@ function audit(
   });
 }
 
+/** A currency and the day on which it is converted. */
+interface RateWanted {
+  readonly currency: string;
+  readonly day: Day;
+}
+
+/** The rates of each day, by the currency that they convert from, by name. */
+export type RatesOfDays = ReadonlyMap<Day, ReadonlyMap<string, RateInForce>>;
+
 /**
- * The rate of each currency into one on a day: the last that began by then.
- * @throws MissingExchangeRate for the first pair, by name, that has none
+ * The rate of each currency into one on its day: the last that began by then. One statement, whatever the number of days.
+ * @throws MissingExchangeRate for the first day and pair, by name, that has none
  */
 export async function ratesInForce(
   em: EntityManager,
-  currencies: Iterable<string>,
+  wanted: readonly RateWanted[],
   to: string,
-  day: Day,
-): Promise<ReadonlyMap<string, RateInForce>> {
-  const found = new Map<string, RateInForce>();
-  for (const from of [...new Set(currencies)].sort()) {
-    if (from === to) {
-      found.set(from, { from, to, rate: new Decimal(1), effectiveFrom: null });
-      continue;
-    }
-    const [row] = await em.find(
-      ExchangeRate,
-      { fromCurrency: from, toCurrency: to, effectiveFrom: { $lte: day } },
-      { orderBy: { effectiveFrom: 'desc' }, limit: 1 },
-    );
-    if (row === undefined) throw new MissingExchangeRate(from, to, day);
-    found.set(from, { from, to, rate: new Decimal(row.rate), effectiveFrom: row.effectiveFrom });
+): Promise<RatesOfDays> {
+  const distinct = new Map(wanted.map(({ currency, day }) => [`${day} ${currency}`, { currency, day }]));
+  const rows = await em.execute<(RateWanted & { rate: string | null; effective_from: Day | null })[]>(
+    `select wanted.currency, wanted.day, trim_scale(found.rate)::text as rate, to_char(found.effective_from, 'YYYY-MM-DD') as effective_from
+     from jsonb_to_recordset(?::jsonb) as wanted (currency text, day text)
+     left join lateral (
+       select rate, effective_from from exchange_rates
+       where from_currency = wanted.currency and to_currency = ? and effective_from <= wanted.day::date
+       order by effective_from desc limit 1
+     ) found on true
+     order by wanted.day, wanted.currency collate "C"`,
+    [JSON.stringify([...distinct.values()]), to],
+  );
+  const days = new Map<Day, Map<string, RateInForce>>();
+  for (const { currency: from, day, rate, effective_from } of rows) {
+    if (from !== to && rate === null) throw new MissingExchangeRate(from, to, day);
+    const ofDay = days.get(day) ?? new Map<string, RateInForce>();
+    ofDay.set(from, { from, to, rate: new Decimal(rate ?? 1), effectiveFrom: effective_from });
+    days.set(day, ofDay);
   }
-  return found;
+  return days;
 }
 
 /** A page of rates by pair, the latest of each first; `after` is the last one's from, to and day. */

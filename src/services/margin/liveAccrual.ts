@@ -1,7 +1,9 @@
+import { IsolationLevel } from '@mikro-orm/core';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { addCents, sumCents } from '../../domain/money.ts';
 import { type Period, periodBounds } from '../../domain/period.ts';
-import type { InvoiceLine } from '../../domain/tenantInvoice.ts';
+import type { InvoiceInputs, InvoiceLine } from '../../domain/tenantInvoice.ts';
+import { arrayLiteral } from '../arrayLiteral.ts';
 import { previewRollUp } from '../rollup/previewRollUp.ts';
 import type { TenantFault } from '../rollup/tenantFault.ts';
 
@@ -17,6 +19,8 @@ export interface DeploymentAccrual {
   readonly totalCents: number;
   /** The same total by what it is charged for: a metered kind, else the type of line. */
   readonly kinds: readonly { readonly kind: string; readonly cents: number }[];
+  /** The lines that the total is made of. */
+  readonly lines: readonly InvoiceLine[];
 }
 
 export interface TenantAccrual {
@@ -25,6 +29,8 @@ export interface TenantAccrual {
   /** By id. */
   readonly deployments: readonly DeploymentAccrual[];
   readonly totalCents: number;
+  /** What it follows from; null where it can't be known. */
+  readonly inputs: InvoiceInputs | null;
   /** Why it can't be priced; then there is no deployment. */
   readonly problem: TenantFault | null;
 }
@@ -39,8 +45,9 @@ export async function subscribedTenants(
 ): Promise<string[]> {
   const rows = await em.execute<{ tenant_id: string }[]>(
     `select distinct tenant_id collate "C" as tenant_id from subscriptions
-     where status = 'active' and (?::text is null or tenant_id collate "C" > ?) order by 1 limit ?`,
-    [page.after ?? null, page.after ?? null, page.limit],
+     where status = 'active' and tenant_id collate "C" > ? order by 1 limit ?`,
+    // Before every id.
+    [page.after ?? '', page.limit],
   );
   return rows.map((row) => row.tenant_id);
 }
@@ -55,10 +62,16 @@ export async function liveAccrual(
   query: { readonly tenantIds: readonly string[]; readonly now: Date },
 ): Promise<{ readonly period: Period; readonly tenants: readonly TenantAccrual[] }> {
   const period = runningPeriod(query.now);
-  const active = await activeDeployments(em, query.tenantIds, periodBounds(period).end);
-  const invoices = await previewRollUp(em, { period, tenantIds: query.tenantIds });
+  // One transaction, so that what is read belongs together and the connection is asked once who is asking.
+  const [active, invoices] = await em.transactional(
+    async (snapshot) => [
+      await activeDeployments(snapshot, query.tenantIds, periodBounds(period).end),
+      await previewRollUp(snapshot, { period, tenantIds: query.tenantIds }),
+    ],
+    { isolationLevel: IsolationLevel.REPEATABLE_READ },
+  );
   const tenants = invoices
-    .map(({ tenantId, currency, invoice, problem }): TenantAccrual => {
+    .map(({ tenantId, currency, invoice, inputs, problem }): TenantAccrual => {
       const lines = (invoice?.lines ?? []).filter((line) => line.servicePeriod === period);
       const deployments = [...Map.groupBy(lines, (line) => line.deploymentId)]
         .flatMap(([id, own]) => (id !== null && active.has(id) ? [accrualOf(id, own)] : []))
@@ -68,6 +81,7 @@ export async function liveAccrual(
         currency,
         deployments,
         totalCents: deployments.reduce((total, { totalCents }) => addCents(total, totalCents), 0),
+        inputs,
         problem,
       };
     })
@@ -81,12 +95,9 @@ async function activeDeployments(
   before: Date,
 ): Promise<ReadonlySet<string>> {
   const rows = await em.execute<{ deployment_id: string }[]>(
-    `select subscription.deployment_id from jsonb_array_elements_text(?::jsonb) tenant (id)
-     join lateral (
-       select deployment_id from subscriptions
-       where tenant_id = tenant.id and status = 'active' and starts_on < (?::timestamptz at time zone 'UTC')::date
-     ) subscription on true`,
-    [JSON.stringify(tenantIds), before],
+    `select deployment_id from subscriptions
+     where tenant_id = any(?::text[]) and status = 'active' and starts_on < (?::timestamptz at time zone 'UTC')::date`,
+    [arrayLiteral(tenantIds), before],
   );
   return new Set(rows.map((row) => row.deployment_id));
 }
@@ -113,5 +124,6 @@ function accrualOf(deploymentId: string, lines: readonly InvoiceLine[]): Deploym
       kind,
       cents: sumCents(own.map(({ amountCents }) => amountCents)),
     })),
+    lines: accrued,
   };
 }

@@ -1,48 +1,73 @@
+import { IsolationLevel } from '@mikro-orm/core';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { addDays, type Day } from '../../domain/calendar.ts';
-import { convertByKind, convertCosts } from '../../domain/margin/convertCosts.ts';
 import {
-  type FigureLabel,
-  type Margin,
+  type ConvertedOwner,
+  convertOwners,
+  convertParts,
   type MarginPart,
+  type SourcePart,
+  shareByDeployment,
+} from '../../domain/margin/convertParts.ts';
+import {
   type MarginTable,
   marginTable,
+  marginTotals,
+  tenantIdsOf,
+  tenantMargins,
 } from '../../domain/margin/marginTable.ts';
-import { spreadSharedCost } from '../../domain/margin/sharedCost.ts';
-import { Decimal } from '../../domain/money.ts';
-import { nextPeriod, type Period, shiftPeriod } from '../../domain/period.ts';
-import type { SharedCostMethod } from '../../entities/sharedCostPolicy.ts';
-import { assertBothSides, type Books, readBooks } from './booksOfPeriods.ts';
-import type { OwnerCost } from './costsByOwner.ts';
-import type { EstimateInForce } from './estimatedParts.ts';
-import { type RateInForce, ratesInForce } from './exchangeRates.ts';
-import type { OwnerRevenue } from './revenueByOwner.ts';
+import { type SharedCostWeight, spreadBucket, spreadSharedCost } from '../../domain/margin/sharedCost.ts';
+import { sum } from '../../domain/money.ts';
+import type { Period } from '../../domain/period.ts';
+import type { SharedCostMethod, SharedCostPolicy } from '../../entities/sharedCostPolicy.ts';
+import { accruedRevenue } from './accruedRevenue.ts';
+import { type ConvertibleBooks, readBooksOf } from './convertibleBooks.ts';
+import { revenueByOwner } from './revenueByOwner.ts';
 import { sharedCostPolicyOf, sharedCostWeights } from './sharedCostPolicies.ts';
-import { SideUnavailable } from './sideUnavailable.ts';
+import { revenuePart } from './sourceParts.ts';
 
-export interface MarginSummary extends MarginTable {
-  readonly period: Period;
+export interface MarginSummary
+  extends MarginTable,
+    Pick<ConvertibleBooks, 'period' | 'revenueBasis' | 'estimates' | 'rates'> {
   /** All cents are of this currency. */
   readonly currency: string;
-  /** Where the revenue is from: invoices, or of the running month what subscriptions accrue. */
-  readonly revenueBasis: RevenueBasis;
-  /** What counts as COGS of the providers that have not invoiced the period. */
-  readonly estimates: readonly EstimateInForce[];
-  /** The rates of the period's last day, by the currency that they convert from. */
-  readonly rates: readonly RateInForce[];
   /** How shared cost is spread in the period; what is spread stands against itself in the bucket `shared_spread`. */
   readonly sharedCostMethod: SharedCostMethod;
   /** What both sides were before they were converted: exact, by currency. */
   readonly sources: { readonly cogs: readonly SourceTotal[]; readonly revenue: readonly SourceTotal[] };
 }
 
-export const revenueBases = ['invoices', 'accrual'] as const;
-export type RevenueBasis = (typeof revenueBases)[number];
-
 /** A decimal string in units of its currency. */
 export interface SourceTotal {
   readonly currency: string;
   readonly amount: string;
+}
+
+/** Both sides of a period in the reporting currency, by owner, with what they were converted from. */
+export interface MarginParts {
+  readonly books: ConvertibleBooks;
+  readonly revenue: readonly MarginPart[];
+  /** Before shared cost is spread. */
+  readonly costs: readonly MarginPart[];
+  readonly policy: SharedCostPolicy | null;
+  /** Who bears how much of the shared cost; none where the policy spreads nothing. */
+  readonly weights: readonly SharedCostWeight[];
+  /** The costs with what was spread of them. */
+  readonly spreadCosts: readonly MarginPart[];
+}
+
+/** @param now as of `marginSummary` @throws SideUnavailable, MissingExchangeRate */
+export async function marginParts(
+  em: EntityManager,
+  period: Period,
+  reportingCurrency: string,
+  now?: Date,
+): Promise<MarginParts> {
+  const books = await readBooksOf(em, period, reportingCurrency, now);
+  const revenue = convertParts(books.revenue, books.rateFrom);
+  const costs = convertParts(books.costs, books.rateFrom);
+  const policy = await sharedCostPolicyOf(em, period);
+  const weights = await sharedCostWeights(em, policy, period, { revenue, costs });
+  return { books, revenue, costs, policy, weights, spreadCosts: spreadSharedCost(costs, weights) };
 }
 
 /**
@@ -56,205 +81,106 @@ export async function marginSummary(
   reportingCurrency: string,
   now?: Date,
 ): Promise<MarginSummary> {
-  const books = await readBooks(em, { first: period, last: period }, { now });
-  return summarise(em, books, period, reportingCurrency);
+  const { books, revenue, policy, spreadCosts } = await marginParts(em, period, reportingCurrency, now);
+  return { ...statement(books, reportingCurrency, policy), ...marginTable(revenue, spreadCosts) };
 }
 
-async function summarise(
-  em: EntityManager,
-  books: Books,
-  period: Period,
-  reportingCurrency: string,
-): Promise<MarginSummary> {
-  assertBothSides(books, period);
-  const costs = books.costs.filter((cost) => cost.period === period);
-  const revenue = books.revenue.filter((one) => one.period === period);
-  const rates = await ratesInForce(
-    em,
-    [...costs, ...revenue].map(({ currency }) => currency),
-    reportingCurrency,
-    lastDay(period),
-  );
-  const parts = { revenue: convertRevenue(revenue, rates), costs: convertAllCosts(costs, rates) };
-  const policy = await sharedCostPolicyOf(em, period);
-  const weights = await sharedCostWeights(em, policy, period, parts);
-  return {
-    period,
-    currency: reportingCurrency,
-    revenueBasis: books.accrued === period ? 'accrual' : 'invoices',
-    estimates: books.estimates.filter((estimate) => estimate.period === period),
-    rates: [...rates.values()],
-    sharedCostMethod: policy?.method ?? 'none',
-    sources: { cogs: totals(costs, amountOfCost), revenue: totals(revenue, amountOfRevenue) },
-    ...marginTable(parts.revenue, spreadSharedCost(parts.costs, weights)),
-  };
-}
-
-/** The rates of the period's last day are those that count. */
-const lastDay = (period: Period): Day => addDays(nextPeriod(period), -1);
-
-const amountOfCost = ({ amount }: OwnerCost) => new Decimal(amount);
-const amountOfRevenue = ({ cents }: OwnerRevenue) => new Decimal(cents).dividedBy(100);
-
-/** An estimate, and an invoice that is held, not read yet or restated, may still come to another amount, or to other owners. */
-const costLabel = ({ basis, reason }: OwnerCost): FigureLabel =>
-  basis === 'estimate' || reason === 'held' || reason === 'not_ingested' || reason === 'restated'
-    ? 'estimated'
-    : 'reconciled';
-
-type Rates = ReadonlyMap<string, RateInForce>;
-const rateOf = (rates: Rates, currency: string) => rates.get(currency)?.rate ?? new Decimal(Number.NaN);
-
-/** Converts each currency's total once, and gives every owner its part. */
-function convertAllCosts(costs: readonly OwnerCost[], rates: Rates): MarginPart[] {
-  return [...Map.groupBy(costs, ({ currency }) => currency)].flatMap(([currency, rows]) => {
-    const owners = [
-      ...Map.groupBy(rows, (row) => JSON.stringify([row.tenantId, row.deploymentId, row.bucket])).values(),
-    ];
-    const parts = owners.flatMap(([first, ...more]) =>
-      first === undefined
-        ? []
-        : [
-            {
-              tenantId: first.tenantId,
-              deploymentId: first.deploymentId,
-              bucket: first.bucket,
-              amount: [first, ...more].reduce((total, row) => total.plus(row.amount), new Decimal(0)),
-              label: [first, ...more].some((row) => costLabel(row) === 'estimated')
-                ? ('estimated' as const)
-                : ('reconciled' as const),
-            },
-          ],
-    );
-    return convertCosts(parts, rateOf(rates, currency)).map((part, index) => ({
-      ...part,
-      label: parts[index]?.label ?? 'reconciled',
-    }));
-  });
-}
-
-function convertRevenue(revenue: readonly OwnerRevenue[], rates: Rates): MarginPart[] {
-  return [...Map.groupBy(revenue, ({ currency }) => currency)].flatMap(([currency, rows]) => {
-    const parts = rows.map((row) => ({
-      tenantId: row.tenantId,
-      deploymentId: row.deploymentId,
-      bucket: 'attributed',
-      amount: amountOfRevenue(row),
-    }));
-    return convertCosts(parts, rateOf(rates, currency)).map((part, index) => ({
-      ...part,
-      label: rows[index]?.label ?? 'reconciled',
-    }));
-  });
-}
-
-function totals<Row extends { readonly currency: string }>(
-  rows: readonly Row[],
-  amountOf: (row: Row) => Decimal,
-): SourceTotal[] {
-  return [...Map.groupBy(rows, ({ currency }) => currency)].map(([currency, some]) => ({
-    currency,
-    amount: some.reduce((total, row) => total.plus(amountOf(row)), new Decimal(0)).toFixed(),
-  }));
-}
-
-export interface KindTotal {
-  /** A kind of resource or of usage; null for what names none. */
-  readonly kind: string | null;
-  readonly cents: number;
-}
-
-export interface MarginByKind {
-  readonly period: Period;
-  readonly currency: string;
-  readonly rates: readonly RateInForce[];
-  /** By what tenants are charged for. */
-  readonly revenue: readonly KindTotal[];
-  /** By what the provider charges for: another axis than revenue's. */
-  readonly cogs: readonly KindTotal[];
+/** So many tenants by id, from after one of them. */
+export interface TenantPage {
+  readonly after: string | undefined;
+  readonly limit: number;
 }
 
 /**
- * Revenue and COGS by kind; each axis adds up to the side's total of the summary of the same `now`.
+ * The same summary with the tenants of a page alone, for several pages of one moment at once. All tenants are converted, since they share
+ * one rounded total; only those of the pages are told apart by deployment.
+ * @returns a summary for each page
  * @throws SideUnavailable, MissingExchangeRate
  */
-export async function marginByKind(
+export function marginPages(
   em: EntityManager,
-  period: Period,
-  reportingCurrency: string,
-  now?: Date,
-): Promise<MarginByKind> {
-  const books = await readBooks(em, { first: period, last: period }, { now });
-  assertBothSides(books, period);
-  const rates = await ratesInForce(
-    em,
-    [...books.costs, ...books.revenue].map(({ currency }) => currency),
-    reportingCurrency,
-    lastDay(period),
+  wanted: { readonly period: Period; readonly reportingCurrency: string; readonly now?: Date | undefined },
+  pages: readonly TenantPage[],
+): Promise<MarginSummary[]> {
+  const { period, reportingCurrency, now } = wanted;
+  return em.transactional(
+    async (snapshot) => {
+      const books = await readBooksOf(snapshot, period, reportingCurrency, now, 'tenants');
+      const { rateFrom } = books;
+      const revenue = convertOwners(books.revenue, rateFrom);
+      const costs = convertOwners(books.costs, rateFrom);
+      const policy = await sharedCostPolicyOf(snapshot, period);
+      const weights = await sharedCostWeights(snapshot, policy, period, { revenue, costs });
+      const spreadCosts = spreadSharedCost(costs, weights);
+      const all = tenantIdsOf([...revenue, ...spreadCosts]);
+      const idsOf = ({ after, limit }: TenantPage) =>
+        all.filter((id) => after === undefined || id > after).slice(0, limit);
+      const tenantIds = new Set(pages.flatMap(idsOf));
+      const isShown = ({ tenantId }: MarginPart) => tenantId !== null && tenantIds.has(tenantId);
+      // Who has no revenue is not asked for it: whoever can't be priced would be an error.
+      const earning = tenantIdsOf(revenue.filter(isShown));
+      const lines = Map.groupBy(
+        await revenueOf(snapshot, books, earning, now),
+        ({ tenantId, currency }) => `${currency} ${tenantId}`,
+      );
+      const tenants = tenantMargins(
+        revenue
+          .filter(isShown)
+          .flatMap((owner) =>
+            shareByDeployment(
+              owner,
+              withRest(owner, lines.get(`${owner.currency} ${owner.tenantId}`) ?? []),
+              rateFrom(owner.currency),
+            ),
+          ),
+        [
+          ...costs
+            .filter(isShown)
+            .flatMap((owner) => shareByDeployment(owner, owner.parts, rateFrom(owner.currency))),
+          ...spreadCosts.filter((part) => part.bucket === spreadBucket && isShown(part)),
+        ],
+      );
+      const byId = new Map(tenants.map((tenant) => [tenant.tenantId, tenant]));
+      const table = { ...statement(books, reportingCurrency, policy), ...marginTotals(revenue, spreadCosts) };
+      return pages.map((page) => ({ ...table, tenants: idsOf(page).flatMap((id) => byId.get(id) ?? []) }));
+    },
+    { isolationLevel: IsolationLevel.REPEATABLE_READ },
   );
-  return {
-    period,
-    currency: reportingCurrency,
-    rates: [...rates.values()],
-    revenue: kindTotals(
-      books.revenue.map((row) => ({ kind: row.kind, currency: row.currency, amount: amountOfRevenue(row) })),
-      rates,
-    ),
-    cogs: kindTotals(
-      books.costs.map((row) => ({
-        kind: kindOfCost(row),
-        currency: row.currency,
-        amount: amountOfCost(row),
-      })),
-      rates,
-    ),
-  };
 }
 
-/** What names no kind of resource is called by its bucket: tax, credit, shared; the rest has none. */
-const kindOfCost = ({ kind, bucket }: OwnerCost) => kind ?? (bucket === 'unattributed' ? null : bucket);
-
-function kindTotals(
-  rows: readonly { readonly kind: string | null; readonly currency: string; readonly amount: Decimal }[],
-  rates: Rates,
-): KindTotal[] {
-  const cents = new Map<string | null, number>();
-  for (const [currency, some] of Map.groupBy(rows, (row) => row.currency)) {
-    const kinds = [...Map.groupBy(some, ({ kind }) => kind)].map(([kind, members]) => ({
-      kind,
-      amount: members.reduce((total, { amount }) => total.plus(amount), new Decimal(0)),
-    }));
-    const converted = convertByKind(kinds, rateOf(rates, currency));
-    for (const [index, { kind }] of kinds.entries()) {
-      cents.set(kind, (cents.get(kind) ?? 0) + (converted[index] ?? 0));
-    }
-  }
-  return [...cents]
-    .map(([kind, total]) => ({ kind, cents: total }))
-    .toSorted((left, right) => ((left.kind ?? '') < (right.kind ?? '') ? -1 : 1));
-}
-
-/** One period of a trend; `unavailable` says which side is not there, and then there are no figures. */
-export type TrendPoint =
-  | { readonly period: Period; readonly overall: Margin; readonly rates: readonly RateInForce[] }
-  | { readonly period: Period; readonly unavailable: SideUnavailable };
-
-/** The overall margin of each period from the first to the last, both counted. @throws MissingExchangeRate */
-export async function marginTrend(
+/** The revenue of some tenants by deployment. */
+async function revenueOf(
   em: EntityManager,
-  periods: { readonly first: Period; readonly last: Period },
-  reportingCurrency: string,
-): Promise<TrendPoint[]> {
-  const books = await readBooks(em, periods, { detail: 'totals' });
-  const points: TrendPoint[] = [];
-  for (let period = periods.first; period <= periods.last; period = shiftPeriod(period, 1)) {
-    try {
-      const { overall, rates } = await summarise(em, books, period, reportingCurrency);
-      points.push({ period, overall, rates });
-    } catch (error) {
-      if (!(error instanceof SideUnavailable)) throw error;
-      points.push({ period, unavailable: error });
-    }
-  }
-  return points;
+  { period, revenueBasis }: ConvertibleBooks,
+  tenantIds: readonly string[],
+  now: Date | undefined,
+): Promise<SourcePart[]> {
+  const rows =
+    revenueBasis === 'accrual' && now !== undefined
+      ? await accruedRevenue(em, now, { tenantIds })
+      : await revenueByOwner(em, { first: period, last: period }, { tenantIds });
+  return rows.map(revenuePart);
 }
+
+/** What an owner has beyond what is told apart is outside of any deployment: nothing, where its invoices are the sums of their lines. */
+function withRest(owner: ConvertedOwner, parts: readonly SourcePart[]): readonly SourcePart[] {
+  const [first] = owner.parts;
+  const rest = sum(owner.parts.map(({ amount }) => amount)).minus(sum(parts.map(({ amount }) => amount)));
+  return first === undefined || rest.isZero() ? parts : [...parts, { ...first, amount: rest }];
+}
+
+const statement = (books: ConvertibleBooks, currency: string, policy: SharedCostPolicy | null) => ({
+  period: books.period,
+  currency,
+  revenueBasis: books.revenueBasis,
+  estimates: books.estimates,
+  rates: books.rates,
+  sharedCostMethod: policy?.method ?? 'none',
+  sources: { cogs: totals(books.costs), revenue: totals(books.revenue) },
+});
+
+/** By currency. */
+const totals = (parts: readonly SourcePart[]): SourceTotal[] =>
+  [...Map.groupBy(parts, ({ currency }) => currency)]
+    .map(([currency, own]) => ({ currency, amount: sum(own.map(({ amount }) => amount)).toFixed() }))
+    .toSorted((left, right) => (left.currency < right.currency ? -1 : 1));

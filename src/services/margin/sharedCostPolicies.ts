@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Conflict } from '../../domain/errors.ts';
-import type { MarginPart } from '../../domain/margin/marginTable.ts';
+import type { MarginPart } from '../../domain/margin/convertParts.ts';
 import type { SharedCostWeight } from '../../domain/margin/sharedCost.ts';
 import type { MeterKind } from '../../domain/meters.ts';
 import { Decimal, sumCents } from '../../domain/money.ts';

@@ -3,8 +3,8 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { Conflict, type JsonValue } from '../../domain/errors.ts';
 import type { CloudDeployment } from '../../entities/cloudDeployment.ts';
 import { liveProvisioningRunStates, ProvisioningRun } from '../../entities/provisioningRun.ts';
-import { recordAudit } from '../recordAudit.ts';
-import { auditOf, type ProvisioningRequest } from './provisioningRequest.ts';
+import { recordChange } from '../recordChange.ts';
+import type { ProvisioningRequest } from './provisioningRequest.ts';
 
 export interface NewRun {
   readonly type: 'provision' | 'decommission';
@@ -52,10 +52,8 @@ export async function beginRun(
     isHeld: false,
     createdAt: request.now,
   });
-  await recordAudit(em, request.actor, {
-    ...auditOf(request),
+  await recordChange(em, request, {
     action: 'provisioning_run.begin',
-    subjectType: 'provisioning_run',
     subjectId: id,
     after: {
       type: wanted.type,

@@ -1,8 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import type { SizeTable } from '../../domain/drift/price.ts';
 import type { Decimal } from '../../domain/money.ts';
 import type { PlannedItem } from '../../domain/templates/plannedItem.ts';
 import { monthlyCost, planItems } from '../../domain/templates/templates.ts';
-import type { Provider, SizeTable } from '../../providers/provider.ts';
+import type { Provider } from '../../providers/provider.ts';
 import { readSizes } from '../drift/recordSizes.ts';
 
 /** A provider's list price of a month; the program that puts things together gives it. */

@@ -5,10 +5,10 @@ import { systemSession } from '../../session.ts';
 import { attachResource } from '../attachResource.ts';
 import { detachResource } from '../detachResource.ts';
 import { recordProvisioned, withdrawProvisioned } from '../drift/recordProvisioned.ts';
-import { recordAudit } from '../recordAudit.ts';
+import { recordChange } from '../recordChange.ts';
 import { recordRead } from '../recordRead.ts';
 import { isInventoryKind, readItem, requireCreating, resolvedItem } from './provisionedItems.ts';
-import { auditOf, type ProvisioningRequest } from './provisioningRequest.ts';
+import type { ProvisioningRequest } from './provisioningRequest.ts';
 
 /**
  * Takes an item that runs into the inventory, says what it is to be, and gives it to its deployment from its creation on. Recording it
@@ -96,10 +96,8 @@ export async function recordItemGone(
       `update provisioned_items set state = 'destroyed', destroyed_at = ? where id = ?`,
       [request.now, gone.itemId],
     );
-    await recordAudit(transaction, request.actor, {
-      ...auditOf(request),
+    await recordChange(transaction, request, {
       action: 'provisioned_item.destroy',
-      subjectType: 'provisioned_item',
       subjectId: gone.itemId,
       before: { state: item.state, external_id: item.externalId ?? null },
       after: { state: 'destroyed', found: [...gone.externalIds] },
@@ -145,10 +143,8 @@ export async function leaveItem(
     const item = await readItem(transaction, itemId);
     if (item.state === 'left' || item.state === 'destroyed') return;
     await transaction.execute(`update provisioned_items set state = 'left' where id = ?`, [itemId]);
-    await recordAudit(transaction, request.actor, {
-      ...auditOf(request),
+    await recordChange(transaction, request, {
       action: 'provisioned_item.leave',
-      subjectType: 'provisioned_item',
       subjectId: itemId,
       before: { state: item.state },
       after: { state: 'left', external_id: item.externalId ?? null },

@@ -1,8 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { JsonValue } from '../../domain/errors.ts';
 import { ProvisioningRun, type ProvisioningRunState } from '../../entities/provisioningRun.ts';
-import { recordAudit } from '../recordAudit.ts';
-import { auditOf, type ProvisioningRequest } from './provisioningRequest.ts';
+import { recordChange } from '../recordChange.ts';
+import type { ProvisioningRequest } from './provisioningRequest.ts';
 
 export interface RunChange {
   readonly provisioningId: string;
@@ -36,10 +36,8 @@ export async function changeRun(
     if (run.type === 'provision' && (state === 'failed' || state === 'cancelled')) {
       await closeUntouched(transaction, provisioningId, request.now);
     }
-    await recordAudit(transaction, request.actor, {
-      ...auditOf(request),
+    await recordChange(transaction, request, {
       action: 'provisioning_run.change',
-      subjectType: 'provisioning_run',
       subjectId: provisioningId,
       before,
       after,

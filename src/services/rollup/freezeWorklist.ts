@@ -134,7 +134,7 @@ async function auditForce(em: EntityManager, input: FreezeWorklist): Promise<voi
     subjectType: 'period_ledger',
     subjectId: period,
     reason: forcedBy.reason,
-    ...(forcedBy.requestId === undefined ? {} : { requestId: forcedBy.requestId }),
+    requestId: forcedBy.requestId,
     workflowId,
   });
 }

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Period } from '../../domain/period.ts';
-import { type PricedInvoice, priceInvoice } from '../../domain/tenantInvoice.ts';
+import { type InvoiceInputs, type PricedInvoice, priceInvoice } from '../../domain/tenantInvoice.ts';
 import { billedTenants } from './freezeWorklist.ts';
 import { loadInvoiceInputs } from './loadInvoiceInputs.ts';
 import { isFault, orFault, type TenantFault } from './tenantFault.ts';
@@ -10,6 +10,8 @@ export interface PreviewedInvoice {
   readonly tenantId: string;
   readonly currency: string | null;
   readonly invoice: PricedInvoice | null;
+  /** What it follows from. */
+  readonly inputs: InvoiceInputs | null;
   readonly problem: TenantFault | null;
 }
 
@@ -36,12 +38,13 @@ export async function previewRollUp(
     allowsIncompleteUsage: true,
   });
   return [...loaded].map(([tenantId, tenant]) => {
-    if (isFault(tenant)) return { tenantId, currency: null, invoice: null, problem: tenant };
-    const priced = orFault(() => priceInvoice(tenant.inputs));
-    const { currency } = tenant.inputs;
+    if (isFault(tenant)) return { tenantId, currency: null, invoice: null, inputs: null, problem: tenant };
+    const { inputs } = tenant;
+    const { currency } = inputs;
+    const priced = orFault(() => priceInvoice(inputs));
     return isFault(priced)
-      ? { tenantId, currency, invoice: null, problem: priced }
-      : { tenantId, currency, invoice: priced, problem: null };
+      ? { tenantId, currency, invoice: null, inputs, problem: priced }
+      : { tenantId, currency, invoice: priced, inputs, problem: null };
   });
 }
 

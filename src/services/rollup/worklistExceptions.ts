@@ -121,7 +121,7 @@ export async function reopenFailed(
         subjectId: decision.period,
         reason: decision.reason,
         after: { reopened },
-        ...(decision.requestId === undefined ? {} : { requestId: decision.requestId }),
+        requestId: decision.requestId,
         workflowId: decision.workflowId,
       });
     }
@@ -184,7 +184,7 @@ function auditTenant(
     reason: decision.reason,
     before: { state: before },
     after: { state: after },
-    ...(decision.requestId === undefined ? {} : { requestId: decision.requestId }),
+    requestId: decision.requestId,
     workflowId: decision.workflowId,
   });
 }

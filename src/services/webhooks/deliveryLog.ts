@@ -3,8 +3,7 @@ import { Conflict } from '../../domain/errors.ts';
 import { type DeliveryState, WebhookDelivery } from '../../entities/webhookDelivery.ts';
 import { WebhookEndpoint } from '../../entities/webhookEndpoint.ts';
 import type { KeysetPage } from '../listInventory.ts';
-import { recordAudit } from '../recordAudit.ts';
-import type { WebhookRequest } from './webhookEndpoints.ts';
+import { type ChangeRequest, recordChange } from '../recordChange.ts';
 
 /** Where a page of the log ends. */
 export interface DeliveryKey {
@@ -45,8 +44,8 @@ export function listDeliveries(
 export function redeliver(
   em: EntityManager,
   id: string,
-  request: WebhookRequest,
-): Promise<WebhookDelivery | null> {
+  request: ChangeRequest,
+): Promise<{ readonly delivery: WebhookDelivery; readonly endpoint: WebhookEndpoint } | null> {
   return em.transactional(async (transaction) => {
     const delivery = await transaction.findOne(WebhookDelivery, { id });
     if (delivery === null) return null;
@@ -70,15 +69,11 @@ export function redeliver(
       redeliveryOf: delivery.id,
     });
     await transaction.flush();
-    await recordAudit(transaction, request.actor, {
-      occurredAt: request.now,
+    await recordChange(transaction, request, {
       action: 'webhook_delivery.redeliver',
-      subjectType: 'webhook_delivery',
       subjectId: delivery.id,
       after: { delivery_id: again.id },
-      ...(request.reason === undefined ? {} : { reason: request.reason }),
-      ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
     });
-    return again;
+    return { delivery: again, endpoint };
   });
 }

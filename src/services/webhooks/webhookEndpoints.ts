@@ -3,17 +3,17 @@ import { LockMode } from '@mikro-orm/core';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type JsonValue, Unprocessable } from '../../domain/errors.ts';
 import { webhookUrlFault } from '../../domain/webhookUrl.ts';
-import { WebhookEndpoint, type WebhookEventType } from '../../entities/webhookEndpoint.ts';
-import type { Session } from '../../session.ts';
+import {
+  type DisabledReason,
+  WebhookEndpoint,
+  type WebhookEventType,
+} from '../../entities/webhookEndpoint.ts';
 import type { KeysetPage } from '../listInventory.ts';
-import { recordAudit } from '../recordAudit.ts';
+import { type ChangeRequest, recordChange } from '../recordChange.ts';
+import type { SecretEncryption } from './secretEncryption.ts';
+import { encryptPlainSecret, endSecrets, replaceSecret } from './webhookSecrets.ts';
 
-export interface WebhookRequest {
-  readonly actor: Session;
-  readonly now: Date;
-  readonly reason?: string | undefined;
-  readonly requestId?: string | undefined;
-}
+const hourMs = 3_600_000;
 
 /** What of an endpoint can be said. */
 export interface WantedEndpoint {
@@ -24,20 +24,29 @@ export interface WantedEndpoint {
   readonly enabled: boolean;
 }
 
-/** @param allowLoopback whether this machine may be one @throws Unprocessable `webhook_url_refused` */
+/** Who changes an endpoint, and by which settings. */
+export interface EndpointRequest extends ChangeRequest {
+  /** Whether this machine may be one. */
+  readonly allowLoopback: boolean;
+  readonly encryption: SecretEncryption;
+}
+
+/** @throws Unprocessable `webhook_url_refused` @throws Conflict `encryption_key_missing` */
 export function createWebhookEndpoint(
   em: EntityManager,
   wanted: WantedEndpoint,
-  request: WebhookRequest & { readonly allowLoopback: boolean },
+  request: EndpointRequest,
 ): Promise<WebhookEndpoint> {
   refuseUrl(wanted.url, request.allowLoopback);
   return em.transactional(async (transaction) => {
     const endpoint = transaction.create(WebhookEndpoint, {
       id: randomUUID(),
       url: wanted.url,
-      secret: wanted.secret,
+      secret: null,
       eventTypes: [...wanted.eventTypes],
       enabled: wanted.enabled,
+      failingSince: null,
+      disabledReason: null,
       createdAt: request.now,
       createdBy: request.actor.subject,
       updatedAt: request.now,
@@ -45,17 +54,37 @@ export function createWebhookEndpoint(
       deletedAt: null,
     });
     await transaction.flush();
-    await audit(transaction, endpoint, 'create', request, { after: contentOf(endpoint) });
+    await replaceSecret(transaction, endpoint.id, wanted.secret, {
+      ...request,
+      earlierExpireAt: request.now,
+    });
+    await recordChange(transaction, request, {
+      action: 'webhook_endpoint.create',
+      subjectId: endpoint.id,
+      after: contentOf(endpoint),
+    });
     return endpoint;
   });
 }
 
-/** Changes what is given; another secret signs from the next try on. @returns null where there is none @throws Unprocessable `webhook_url_refused` */
+/** What of an endpoint is changed, where it is given. */
+export type EndpointChanges = { readonly [Key in keyof WantedEndpoint]?: WantedEndpoint[Key] | undefined } & {
+  /** For how many hours earlier secrets sign beside another one; none unless given. */
+  readonly secretOverlapHours?: number | undefined;
+};
+
+/**
+ * Changes what is given. Another secret signs from the next try on, the one before beside it for as long as is wanted. One that is enabled
+ * begins anew: what it failed to take before counts no more.
+ * @returns null where there is none
+ * @throws Unprocessable `webhook_url_refused`
+ * @throws Conflict `encryption_key_missing`, `too_many_webhook_secrets`
+ */
 export function changeWebhookEndpoint(
   em: EntityManager,
   id: string,
-  changes: { readonly [Key in keyof WantedEndpoint]?: WantedEndpoint[Key] | undefined },
-  request: WebhookRequest & { readonly allowLoopback: boolean },
+  changes: EndpointChanges,
+  request: EndpointRequest,
 ): Promise<WebhookEndpoint | null> {
   if (changes.url !== undefined) refuseUrl(changes.url, request.allowLoopback);
   return em.transactional(async (transaction) => {
@@ -63,23 +92,40 @@ export function changeWebhookEndpoint(
     if (endpoint === null) return null;
     const before = contentOf(endpoint);
     endpoint.url = changes.url ?? endpoint.url;
-    endpoint.secret = changes.secret ?? endpoint.secret;
     endpoint.eventTypes = changes.eventTypes === undefined ? endpoint.eventTypes : [...changes.eventTypes];
-    endpoint.enabled = changes.enabled ?? endpoint.enabled;
+    if (changes.enabled !== undefined) {
+      if (changes.enabled && !endpoint.enabled) endpoint.failingSince = null;
+      endpoint.disabledReason = null;
+      endpoint.enabled = changes.enabled;
+    }
     endpoint.updatedAt = request.now;
     endpoint.updatedBy = request.actor.subject;
     await transaction.flush();
-    const after = { ...contentOf(endpoint), secret_changed: changes.secret !== undefined };
-    await audit(transaction, endpoint, 'change', request, { before, after });
+    const earlierExpireAt = new Date(request.now.getTime() + (changes.secretOverlapHours ?? 0) * hourMs);
+    if (changes.secret !== undefined) {
+      await encryptPlainSecret(transaction, id, request);
+      await replaceSecret(transaction, id, changes.secret, { ...request, earlierExpireAt });
+    }
+    const after = {
+      ...contentOf(endpoint),
+      secret_changed: changes.secret !== undefined,
+      ...(changes.secret === undefined ? {} : { earlier_secrets_expire_at: earlierExpireAt.toISOString() }),
+    };
+    await recordChange(transaction, request, {
+      action: 'webhook_endpoint.change',
+      subjectId: endpoint.id,
+      before,
+      after,
+    });
     return endpoint;
   });
 }
 
-/** Deletes an endpoint: what waits for it is given up; the log of what it was told stays. @returns null where there is none */
+/** Deletes an endpoint and its secrets: what waits for it is given up; the log of what it was told stays. @returns null where there is none */
 export function deleteWebhookEndpoint(
   em: EntityManager,
   id: string,
-  request: WebhookRequest,
+  request: ChangeRequest,
 ): Promise<WebhookEndpoint | null> {
   return em.transactional(async (transaction) => {
     const endpoint = await locked(transaction, id);
@@ -89,12 +135,17 @@ export function deleteWebhookEndpoint(
     endpoint.updatedAt = request.now;
     endpoint.updatedBy = request.actor.subject;
     await transaction.flush();
+    await endSecrets(transaction, id);
     await transaction.execute(
       `update webhook_deliveries set state = 'failed', last_error = 'the endpoint was deleted'
        where endpoint_id = ? and state = 'pending'`,
       [id],
     );
-    await audit(transaction, endpoint, 'delete', request, { before: contentOf(endpoint) });
+    await recordChange(transaction, request, {
+      action: 'webhook_endpoint.delete',
+      subjectId: endpoint.id,
+      before: contentOf(endpoint),
+    });
     return endpoint;
   });
 }
@@ -111,6 +162,17 @@ export function listWebhookEndpoints(
   );
 }
 
+/** Endpoints that were disabled without anybody asking, by id. */
+export async function disabledEndpoints(
+  em: EntityManager,
+): Promise<{ readonly id: string; readonly host: string; readonly reason: DisabledReason }[]> {
+  const rows = await em.execute<{ id: string; url: string; reason: DisabledReason }[]>(
+    `select id, url, disabled_reason as reason from webhook_endpoints
+     where disabled_reason is not null and deleted_at is null order by id`,
+  );
+  return rows.map(({ id, url, reason }) => ({ id, host: new URL(url).host, reason }));
+}
+
 function refuseUrl(url: string, allowLoopback: boolean): void {
   const fault = webhookUrlFault(url, allowLoopback);
   if (fault !== null) throw new Unprocessable('webhook_url_refused', `url: ${fault}`, { field: 'url' });
@@ -124,21 +186,5 @@ const contentOf = (endpoint: WebhookEndpoint): { [column: string]: JsonValue } =
   url: endpoint.url,
   event_types: endpoint.eventTypes,
   enabled: endpoint.enabled,
+  ...(endpoint.disabledReason == null ? {} : { disabled_reason: endpoint.disabledReason }),
 });
-
-const audit = (
-  em: EntityManager,
-  { id }: WebhookEndpoint,
-  verb: 'create' | 'change' | 'delete',
-  { actor, now, reason, requestId }: WebhookRequest,
-  content: { readonly before?: JsonValue; readonly after?: JsonValue },
-) =>
-  recordAudit(em, actor, {
-    occurredAt: now,
-    action: `webhook_endpoint.${verb}`,
-    subjectType: 'webhook_endpoint',
-    subjectId: id,
-    ...(reason === undefined ? {} : { reason }),
-    ...(requestId === undefined ? {} : { requestId }),
-    ...content,
-  });

@@ -5,13 +5,9 @@ import { type ListPrice, type PricedDrift, priceOfDrift } from '../../../src/dom
 import type { JsonValue } from '../../../src/domain/errors.ts';
 import { Decimal } from '../../../src/domain/money.ts';
 import { listPrice as digitalOceanPrice } from '../../../src/providers/digitalocean/listPrices.ts';
-import type { SizeTable as ProviderSizes } from '../../../src/providers/provider.ts';
 import { droplet, sizes, volume } from './liveResource.ts';
 
-const providerSizes: ProviderSizes = new Map(
-  [...sizes].map(([slug, size]) => [slug, { ...size, vcpus: 1, memoryMib: 1024, currency: 'USD' }]),
-);
-const listPrice: ListPrice = (resource) => digitalOceanPrice(resource, providerSizes);
+const listPrice: ListPrice = (resource) => digitalOceanPrice(resource, sizes);
 const field = (name: string, desired: JsonValue): PricedDrift => ({
   type: 'field',
   field: name,

@@ -1,17 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import type { PricedResource, Size, SizeTable } from '../../../src/domain/drift/price.ts';
 import { parseDecimal } from '../../../src/domain/money.ts';
 import { contextKinds, type ResourceKind, resourceKinds } from '../../../src/domain/resourceKind.ts';
 import { listPrice } from '../../../src/providers/digitalocean/listPrices.ts';
-import type { PricedResource, ProviderSize, SizeTable } from '../../../src/providers/provider.ts';
 
-const size = (slug: string, price: string): ProviderSize => ({
+const size = (slug: string, price: string): Size => ({
   slug,
-  vcpus: 1,
-  memoryMib: 1024,
   diskGib: 25,
   priceMonthly: parseDecimal(price),
-  currency: 'USD',
   regions: ['syd1'],
   isAvailable: true,
 });

@@ -9,11 +9,12 @@ import {
 } from '../../../src/services/alerts/alertRules.ts';
 import { acknowledgeAlert, listAlerts } from '../../../src/services/alerts/alerts.ts';
 import { type EvaluatedAlerts, evaluateAlerts } from '../../../src/services/alerts/evaluateAlerts.ts';
-import { setExchangeRates } from '../../../src/services/margin/exchangeRates.ts';
 import { createWebhookEndpoint } from '../../../src/services/webhooks/webhookEndpoints.ts';
-import { admin, writeDeployment, writeIssued } from '../invoiceWorld.ts';
+import { testEncryption } from '../../support/encryption.ts';
+import { admin } from '../invoiceWorld.ts';
 import { billingWorld } from '../rollup/billingWorld.ts';
-import { ingest, openWorld, resource, sync, type World } from '../world.ts';
+import { ingest, openWorld, type World } from '../world.ts';
+import { alertWorld } from './alertWorld.ts';
 
 const april = '2026-04-01';
 const inMay = new Date('2026-05-10T12:00:00Z');
@@ -48,53 +49,7 @@ const events = () =>
      order by delivery.created_at, event_type, endpoint.url`,
   );
 
-async function rolledUp(period: string): Promise<void> {
-  await world.em().execute(
-    `insert into period_ledger (period_start, state, workflow_id, run_id, started_at, rolled_up_at, issue_after)
-     values (?, 'rolled_up', ?, 'run', now(), now(), now())`,
-    [period, `roll-up:${period}`],
-  );
-}
-
-/** A tenant that April's rollup billed, with a resource that costs something. */
-async function tenant(tenantId: string, planCents: number, cogs: string): Promise<void> {
-  const provider = `provider of ${tenantId}`;
-  const deploymentId = await writeDeployment(world.em(), tenantId);
-  await sync(world, {
-    provider,
-    at: '2026-03-01T00:00:00Z',
-    resources: [resource({ externalId: '1', name: 'app' })],
-  });
-  await world.em().execute(
-    `insert into cloud_resource_memberships (resource_id, deployment_id, starts_at)
-     select id, ?, '2026-03-01' from cloud_resources where provider = ?`,
-    [deploymentId, provider],
-  );
-  const charges = [{ name: 'app', id: '1', amount: cogs }];
-  await ingest(world, { provider, invoiceUuid: randomUUID(), period: april, charges });
-  await writeIssued(world.em(), { tenantId, period: april, planCents, deploymentId });
-}
-
-const rate = (value: string, replace = false) =>
-  setExchangeRates(
-    world.em(),
-    [{ fromCurrency: 'USD', toCurrency: 'AUD', rate: value, effectiveFrom: '2026-01-01' }],
-    { ...request(), source: 'operator', replace },
-  );
-
-const estimate = (amount: string, at: string, period = '2026-05-01') =>
-  world.em().execute(
-    `insert into cloud_cost_estimates (provider, period_start, estimated_at, amount, currency, complete_at)
-     values ('digitalocean', ?, ?, ?, 'USD', now())`,
-    [period, at, amount],
-  );
-
-const setHeld = (invoiceUuid: string, status: 'held' | 'ingested') =>
-  world.em().execute(
-    `update cloud_invoices set ingest_status = ?, error = '{"code": "lines_disagree", "message": "a dollar is missing", "context": {}}'
-     where invoice_uuid = ?`,
-    [status, invoiceUuid],
-  );
+const { rolledUp, tenant, rate, estimate, setHeld } = alertWorld(() => world);
 
 describe('a rule on a tenant’s margin', () => {
   it('opens an alert for who is below it, once, and resolves it when that is over', async () => {
@@ -289,7 +244,7 @@ describe('an alert', () => {
     createWebhookEndpoint(
       world.em(),
       { url, eventTypes, enabled, secret: `whsec_${randomBytes(32).toString('base64')}` },
-      { ...request(), allowLoopback: false },
+      { ...request(), allowLoopback: false, encryption: testEncryption },
     );
 
   it('that is acknowledged is not opened anew, and is resolved like any other', async () => {

@@ -305,10 +305,12 @@ describe('accepting drift', () => {
     const ids = (await sweeps.drift(provider)).map(({ id }) => id).toSorted();
     const touch = 'update cloud_drift set last_seen_at = last_seen_at where id = ?';
     const [lower, higher] = ids;
+    const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
     const accepted = await world.em().transactional(async (sweep) => {
       await sweep.execute(touch, [higher]);
       const outcome = Promise.allSettled([acceptDrifts(world.em(), ids, byAdmin)]);
       // Whoever has waited longer is ended, and that is not the sweep.
+      while ((await world.em().execute<object[]>(waiting)).length === 0) await setTimeout(20);
       await setTimeout(300);
       await sweep.execute(touch, [lower]);
       return { outcome };

@@ -2,16 +2,16 @@ import type { Spec } from '../../../src/domain/drift/liveValues.ts';
 import { Decimal } from '../../../src/domain/money.ts';
 import type { ResourceKind } from '../../../src/domain/resourceKind.ts';
 import type { Provider, ProviderResource, ProviderSize } from '../../../src/providers/provider.ts';
-import type { DriftRequest } from '../../../src/services/drift/driftRequest.ts';
 import { recordProvisioned } from '../../../src/services/drift/recordProvisioned.ts';
 import { type SweptBatch, sweepBatch } from '../../../src/services/drift/sweepBatch.ts';
+import type { ReasonedRequest } from '../../../src/services/recordChange.ts';
 import { recordInventory } from '../../../src/services/recordInventory.ts';
 import { admin } from '../invoiceWorld.ts';
 import type { World } from '../world.ts';
 
 export const now = new Date('2026-05-10T10:20:00Z');
 export const listedAt = new Date('2026-05-10T10:15:00Z');
-export const byAdmin: DriftRequest = { actor: admin, now, reason: 'a test' };
+export const byAdmin: ReasonedRequest = { actor: admin, now, reason: 'a test' };
 
 export function size(slug: string, priceMonthly: number): ProviderSize {
   return {

@@ -5,7 +5,10 @@ import type { MonthToDateLine } from '../../../src/providers/provider.ts';
 import { closureOf } from '../../../src/services/margin/closure.ts';
 import { costsByOwner } from '../../../src/services/margin/costsByOwner.ts';
 import { setExchangeRates } from '../../../src/services/margin/exchangeRates.ts';
-import { marginByKind, marginSummary, marginTrend } from '../../../src/services/margin/marginSummary.ts';
+import { marginByKind } from '../../../src/services/margin/marginByKind.ts';
+import { marginSummary } from '../../../src/services/margin/marginSummary.ts';
+import { marginTrend } from '../../../src/services/margin/marginTrend.ts';
+import { recordBalance } from '../../../src/services/recordBalance.ts';
 import { storeCostEstimate } from '../../../src/services/storeCostEstimate.ts';
 import { admin } from '../invoiceWorld.ts';
 import { type BillingWorld, billingWorld } from '../rollup/billingWorld.ts';
@@ -182,6 +185,50 @@ describe('a month that a provider has not invoiced', () => {
       estimates: [{ provider, currency: 'USD', amount: '10', estimatedAt: new Date('2026-04-15T00:00:00Z') }],
     });
   });
+
+  it('is an estimate also where it says that nothing was used yet, in the summary as in the trend', async () => {
+    await setRate();
+    await tell('2026-04-15T00:00:00Z', []);
+    const summary = await marginSummary(world.em(), april, 'AUD', middle);
+    expect(summary.overall.cogs).toEqual({ cents: 0, label: 'estimated' });
+    expect(await marginTrend(world.em(), { first: april, last: april }, 'AUD', middle)).toEqual([
+      { period: april, overall: summary.overall, rates: summary.rates },
+    ]);
+  });
+
+  it('stands beside what the newest balance of the month says, which counts for nothing', async () => {
+    await setRate();
+    await tell('2026-04-15T00:00:00Z', [{ amount: '10', id: '1' }]);
+    const shown = async () => {
+      const { overall, estimates } = await marginSummary(world.em(), april, 'AUD', middle);
+      return { cents: overall.cogs.cents, balances: estimates.map(({ balance }) => balance) };
+    };
+    expect(await shown()).toEqual({ cents: 2000, balances: [null] });
+    for (const [generatedAt, usage, currency] of [
+      ['2026-03-31T23:59:59Z', '1', 'USD'],
+      ['2026-04-15T06:00:00Z', '10.5', 'USD'],
+      ['2026-04-14T06:00:00Z', '9', 'USD'],
+      ['2026-04-15T07:00:00Z', '11', 'EUR'],
+      ['2026-05-01T00:00:00Z', '0', 'USD'],
+    ] as const) {
+      await recordBalance(
+        world.em(),
+        provider,
+        {
+          monthToDateBalance: parseDecimal(usage),
+          accountBalance: parseDecimal('0'),
+          monthToDateUsage: parseDecimal(usage),
+          generatedAt: new Date(generatedAt),
+          currency,
+        },
+        middle,
+      );
+    }
+    expect(await shown()).toEqual({
+      cents: 2000,
+      balances: [{ monthToDateUsage: '10.5', generatedAt: new Date('2026-04-15T06:00:00Z') }],
+    });
+  });
 });
 
 describe('the margin of the running month', () => {
@@ -214,6 +261,9 @@ describe('the margin of the running month', () => {
     expect(pilot?.revenue).toEqual(summary.overall.revenue);
     expect(kinds.revenue.reduce((total, { cents }) => total + cents, 0)).toBe(summary.overall.revenue.cents);
     expect(kinds.revenue).toContainEqual({ kind: 'llm_usage', cents: 124 });
+    expect(await marginTrend(world.em(), { first: april, last: april }, 'AUD', middle)).toEqual([
+      { period: april, overall: summary.overall, rates: summary.rates },
+    ]);
   });
 
   it('is one of invoices once it is rolled up, and unavailable for a past month that was not', async () => {
@@ -251,6 +301,10 @@ describe('the margin of the running month', () => {
       code: 'revenue_unavailable',
       message: expect.stringContaining('tenant "odd"'),
     });
+    expect(await marginTrend(world.em(), { first: '2026-03-01', last: april }, 'AUD', middle)).toMatchObject([
+      { unavailable: { code: 'cogs_unavailable' } },
+      { unavailable: { code: 'revenue_unavailable', message: expect.stringContaining('tenant "odd"') } },
+    ]);
   });
 
   it('prices every tenant where there are more than one batch takes', async () => {

@@ -2,17 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
+import { shiftPeriod } from '../../../src/domain/period.ts';
 import { MissingExchangeRate, setExchangeRates } from '../../../src/services/margin/exchangeRates.ts';
-import {
-  type MarginSummary,
-  marginByKind,
-  marginSummary,
-  marginTrend,
-} from '../../../src/services/margin/marginSummary.ts';
+import { marginByKind } from '../../../src/services/margin/marginByKind.ts';
+import { type MarginSummary, marginSummary } from '../../../src/services/margin/marginSummary.ts';
+import { marginTrend } from '../../../src/services/margin/marginTrend.ts';
 import { createSharedCostPolicy } from '../../../src/services/margin/sharedCostPolicies.ts';
 import { voidInvoice } from '../../../src/services/voidInvoice.ts';
 import { systemSession } from '../../../src/session.ts';
-import { admin, writeDeployment, writeDraft, writeIssued } from '../invoiceWorld.ts';
+import { countStatements } from '../countStatements.ts';
+import { admin, inputsOf, writeDeployment, writeDraft, writeDraftOf, writeIssued } from '../invoiceWorld.ts';
 import { credit } from '../settledInvoices.ts';
 import { discover, ingest, openWorld, resource, sync, type World } from '../world.ts';
 
@@ -144,6 +143,52 @@ describe('the margin of a period', () => {
       cogs: [{ currency: 'USD', amount: '3.33' }],
       revenue: [{ currency: 'AUD', amount: '10' }],
     });
+  });
+
+  it('gives deployments their share of a converted invoice by all of their lines, not line by line', async () => {
+    await rate('USD', '0.1');
+    await rolledUp();
+    await overhead('1.00', '1.00');
+    const [one, other] = [
+      await writeDeployment(world.em(), 'a', 'one'),
+      await writeDeployment(world.em(), 'a', 'other'),
+    ];
+    const inputs = inputsOf({ tenantId: 'a', period, currency: 'USD', planCents: 4, deploymentId: one });
+    const [plan] = inputsOf({
+      tenantId: 'a',
+      period,
+      currency: 'USD',
+      planCents: 5,
+      deploymentId: other,
+    }).deployments;
+    if (plan === undefined) throw new Error('no plan');
+    const llm = (deploymentId: string, charge: string) => ({
+      deploymentId,
+      usageMonth: period,
+      charge,
+      billedCents: 0,
+    });
+    await writeDraftOf(world.em(), {
+      ...inputs,
+      deployments: [...inputs.deployments, plan],
+      llm: [llm(one, '0.04'), llm(other, '0.05')],
+      adjustments: [
+        { id: randomUUID(), deploymentId: one, description: 'By hand', amountCents: 4, reason: 'test' },
+      ],
+    });
+
+    const { tenants } = await marginSummary(world.em(), period, 'AUD');
+
+    // 1.2 and 1.0 cents of a total of 2.2, in lines of 0.4 and 0.5.
+    const shares = new Map(
+      tenants[0]?.deployments.map(({ deploymentId, revenue }) => [deploymentId, revenue]),
+    );
+    expect(shares).toEqual(
+      new Map([
+        [one, { cents: 1, label: 'estimated' }],
+        [other, { cents: 1, label: 'estimated' }],
+      ]),
+    );
   });
 
   it('names the pair and the day of a rate that is missing', async () => {
@@ -280,5 +325,28 @@ describe('the margin of a period', () => {
       summary.overall,
       'cogs_unavailable',
     ]);
+  });
+
+  it('takes as many statements for three years of months as for one', async () => {
+    await rate('USD', '1.2345');
+    const months = Array.from({ length: 36 }, (_, index) => shiftPeriod(period, index));
+    for (const month of months) {
+      await rolledUp(month);
+      await ingest(world, {
+        provider: 'overhead',
+        invoiceUuid: randomUUID(),
+        period: month,
+        charges: [{ name: 'unknown', amount: '1.00' }],
+      });
+      await writeDraft(world.em(), { tenantId: 'a', period: month, planCents: 500 });
+    }
+    const trend = (last: string) => () => marginTrend(world.em(), { first: period, last }, 'AUD');
+    const last = months.at(-1) ?? '';
+
+    const points = await trend(last)();
+    expect(points.map((point) => 'overall' in point && point.overall.marginCents)).toEqual(
+      months.map(() => 500 - 123),
+    );
+    expect(await countStatements(world, trend(last))).toBe(await countStatements(world, trend(period)));
   });
 });

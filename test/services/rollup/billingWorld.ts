@@ -10,6 +10,11 @@ export interface BillingWorld {
   seedCatalog(): Promise<void>;
   /** Those of the catalog for kinds that no plan has an item for. */
   seedPrices(): Promise<void>;
+  /** A plan with the items of another one, in a currency of its own. */
+  planLike(
+    plan: string,
+    facts: { readonly code: string; readonly currency: string; readonly basePriceCents: number },
+  ): Promise<void>;
   /** A deployment of a tenant, subscribed unless `plan` is null. @returns its id */
   deployment(facts: DeploymentFacts): Promise<string>;
   changePlan(deploymentId: string, plan: string, startsOn: string): Promise<void>;
@@ -137,6 +142,23 @@ export function billingWorld(execute: RunSql): BillingWorld {
           [price.resource_kind, price.unit, price.price_cents, price.currency, price.effective_from],
         );
       }
+    },
+
+    async planLike(plan, { code, currency, basePriceCents }) {
+      const [id, version] = [randomUUID(), randomUUID()];
+      await run(`insert into plans (id, code, name, created_at) values (?, ?, ?, now())`, [id, code, code]);
+      await run(
+        `insert into plan_versions (id, plan_id, version, base_price_cents, currency, status, created_at) values (?, ?, 1, ?, ?, 'draft', now())`,
+        [version, id, basePriceCents, currency],
+      );
+      await run(
+        `insert into plan_items (plan_version_id, resource_kind, included_qty, overage_unit, overage_price_cents, hard_cap_qty)
+         select ?, item.resource_kind, item.included_qty, item.overage_unit, item.overage_price_cents, item.hard_cap_qty
+         from plan_items item join plan_versions version on version.id = item.plan_version_id join plans plan on plan.id = version.plan_id
+         where plan.code = ?`,
+        [version, plan],
+      );
+      await run(`update plan_versions set status = 'active', published_at = now() where id = ?`, [version]);
     },
 
     async deployment(facts) {
