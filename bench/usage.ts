@@ -14,7 +14,7 @@ import { startApiServer, startBareServer, type UsageServer } from './usageServer
  * How many LLM usage events a second the API takes in, over HTTP, with all checks, each answered after its commit, against a bare
  * Koa handler with one INSERT a request.
  *
- *   npm run bench:usage -- [--seconds 5] [--runs 7] [--connections 64] [--batch 100] [--batch-connections 8]
+ *   npm run bench:usage -- [--seconds 5] [--runs 7] [--connections 64] [--batch 100] [--batch-connections 64]
  *
  * Prints one JSON line, with the median of the runs; a run measures every side once. This process is the client; each server has its
  * own, and both have the same PostgreSQL. Brings its own PostgreSQL unless BENCH_DATABASE_URL names a superuser's connection.
@@ -25,7 +25,7 @@ const { values: given } = parseArgs({
     runs: { type: 'string', default: '7' },
     connections: { type: 'string', default: '64' },
     batch: { type: 'string', default: '100' },
-    'batch-connections': { type: 'string', default: '8' },
+    'batch-connections': { type: 'string', default: '64' },
   },
 });
 const count = z.coerce.number().int().positive();
