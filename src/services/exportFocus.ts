@@ -23,7 +23,7 @@ import {
   unitemisedOf,
 } from './exportFocusLines.ts';
 import { contentTypeOf, type FocusFormat, focusStream, toCsv, toFileName } from './focusCsv.ts';
-import { recordAudit } from './recordAudit.ts';
+import { recordChange } from './recordChange.ts';
 
 /** The export can't be finished as it was announced; what was written before is not a whole file. */
 export class FocusExportBroken extends ArcadiaError {
@@ -73,13 +73,11 @@ export async function exportFocus(orm: MikroORM, request: ExportFocus): Promise<
   const invoices = await invoicesToExport(em, { period, provider, allocation });
   const columns = exportColumns(version, await keptColumnNames(em, invoices), allocation);
   const lines = invoices.reduce((total, { lineCount }) => total + lineCount, 0);
-  await recordAudit(em, request.actor, {
-    occurredAt: request.now,
+  await recordChange(em, request, {
     action: 'cost_lines.export_focus',
     subjectType: 'period',
     subjectId: period,
     after: { version, format, allocation, provider: provider ?? null, invoices: invoices.length, lines },
-    ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
   });
   return {
     fileName: `focus-${version}-${provider === undefined ? '' : `${toFileName(provider)}-`}${period}.${format}`,

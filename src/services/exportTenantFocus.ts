@@ -3,6 +3,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { ArcadiaError } from '../domain/errors.ts';
 import type { FocusVersion } from '../domain/focusColumns.ts';
 import type { FocusRow } from '../domain/focusRow.ts';
+import { addCents, sumCents } from '../domain/money.ts';
 import type { Period } from '../domain/period.ts';
 import {
   creditNoteRows,
@@ -20,7 +21,7 @@ import {
   linesOf,
 } from './exportTenantFocusLines.ts';
 import { contentTypeOf, type FocusFormat, focusStream, toCsv, toFileName } from './focusCsv.ts';
-import { recordAudit } from './recordAudit.ts';
+import { recordChange } from './recordChange.ts';
 
 /** The lines that were read of an invoice are not all of it; what was written before is not a whole file. */
 export class TenantFocusExportBroken extends ArcadiaError {
@@ -69,13 +70,11 @@ export async function exportTenantFocus(
   const { period, version, format, tenant, actor } = request;
   const invoices = await countInvoices(forSession(orm, actor), request);
   // As the system, since viewers change nothing, the log included.
-  await recordAudit(forSession(orm, systemSession), actor, {
-    occurredAt: request.now,
+  await recordChange(forSession(orm, systemSession), request, {
     action: 'tenant_invoices.export_focus',
     subjectType: 'period',
     subjectId: period,
     after: { version, format, tenant: tenant ?? null, invoices },
-    ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
   });
   const whose = tenant === undefined ? '' : `${toFileName(tenant)}-`;
   return {
@@ -103,7 +102,7 @@ async function* csvText(orm: MikroORM, request: ExportTenantFocus): AsyncGenerat
       const rows: FocusRow[] = [];
       for (const { invoice, isLast } of ranges) {
         const own = lines.get(invoice.id) ?? [];
-        left += own.reduce((total, line) => total + line.amountCents, 0);
+        left = addCents(left, sumCents(own.map(({ amountCents }) => amountCents)));
         rows.push(...own.map((line) => invoiceLineRow(request.issuer, invoice, line)));
         if (!isLast) continue;
         if (left !== invoice.totalCents) throw new TenantFocusExportBroken(invoice, left);

@@ -1,11 +1,12 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { setLocally } from '../setLocally.ts';
 
 /**
  * What row level security lets through is taken for next to nothing, so the planner would read and sort a whole table for each batch.
  * In the rest of the transaction tables are read by the keys of the batch.
  */
 export async function planByKeys(em: EntityManager): Promise<void> {
-  await set(em, {
+  await setLocally(em, {
     max_parallel_workers_per_gather: '0',
     enable_seqscan: 'off',
     enable_bitmapscan: 'off',
@@ -17,10 +18,5 @@ export async function planByKeys(em: EntityManager): Promise<void> {
 
 /** For what joins two sets of thousands, each of which is taken for a row or a hundred: by hashing. */
 export async function planForSets(em: EntityManager): Promise<void> {
-  await set(em, { enable_hashjoin: 'on', enable_nestloop: 'off' });
-}
-
-async function set(em: EntityManager, settings: Readonly<Record<string, string>>): Promise<void> {
-  const calls = Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', true)`);
-  await em.execute(`select ${calls.join(', ')}`);
+  await setLocally(em, { enable_hashjoin: 'on', enable_nestloop: 'off' });
 }

@@ -3,8 +3,7 @@ import type { Day } from '../../domain/calendar.ts';
 import { Conflict, Unprocessable } from '../../domain/errors.ts';
 import { Decimal } from '../../domain/money.ts';
 import { ExchangeRate, type RateSource } from '../../entities/exchangeRate.ts';
-import type { Session } from '../../session.ts';
-import { recordAudit } from '../recordAudit.ts';
+import { type ChangeRequest, recordChange } from '../recordChange.ts';
 
 export interface NewExchangeRate {
   readonly fromCurrency: string;
@@ -14,14 +13,10 @@ export interface NewExchangeRate {
   readonly effectiveFrom: Day;
 }
 
-export interface RateRequest {
-  readonly actor: Session;
-  readonly now: Date;
+export interface RateRequest extends ChangeRequest {
   readonly source: RateSource;
   /** Puts another rate in place of one that is there; needs a reason. */
   readonly replace?: boolean | undefined;
-  readonly reason?: string | undefined;
-  readonly requestId?: string | undefined;
 }
 
 /** A rate as it was used: of which pair, and from which day it is in force. */
@@ -108,17 +103,14 @@ function audit(
   id: string,
   before: string | null,
   { fromCurrency, toCurrency, rate, effectiveFrom }: NewExchangeRate,
-  { actor, now, source, reason, requestId }: RateRequest,
+  request: RateRequest,
 ): Promise<void> {
-  return recordAudit(em, actor, {
-    occurredAt: now,
+  const { source } = request;
+  return recordChange(em, request, {
     action: before === null ? 'exchange_rate.create' : 'exchange_rate.replace',
-    subjectType: 'exchange_rate',
     subjectId: id,
-    ...(before === null ? {} : { before: { rate: before } }),
+    before: before === null ? undefined : { rate: before },
     after: { from: fromCurrency, to: toCurrency, rate, effective_from: effectiveFrom, source },
-    ...(reason === undefined ? {} : { reason }),
-    ...(requestId === undefined ? {} : { requestId }),
   });
 }
 

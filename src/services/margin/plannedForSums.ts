@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { setLocally } from '../setLocally.ts';
 
 /** Sums by many texts are hashed: sorting by them takes longer than all the rest. */
 const hashedSums = { enable_sort: 'off', work_mem: '64MB' } as const;
@@ -19,16 +20,8 @@ export async function plannedForSums<Result>(
   const before = await em.execute<{ name: string; setting: string }[]>(
     `select name, current_setting(name) as setting from pg_settings where name in (${names.join(', ')})`,
   );
-  await set(em, Object.entries(joins[join]));
+  await setLocally(em, joins[join]);
   const result = await work();
-  await set(
-    em,
-    before.map(({ name, setting }) => [name, setting]),
-  );
+  await setLocally(em, Object.fromEntries(before.map(({ name, setting }) => [name, setting])));
   return result;
-}
-
-async function set(em: EntityManager, values: readonly (readonly [string, string])[]): Promise<void> {
-  const calls = values.map(([name, value]) => `set_config('${name}', '${value}', true)`);
-  await em.execute(`select ${calls.join(', ')}`);
 }

@@ -6,8 +6,7 @@ import type { MeterKind } from '../../domain/meters.ts';
 import { Decimal, sumCents } from '../../domain/money.ts';
 import { nextPeriod, type Period } from '../../domain/period.ts';
 import { type SharedCostMethod, SharedCostPolicy } from '../../entities/sharedCostPolicy.ts';
-import type { Session } from '../../session.ts';
-import { recordAudit } from '../recordAudit.ts';
+import { type ReasonedRequest, recordChange } from '../recordChange.ts';
 
 export interface NewSharedCostPolicy {
   readonly method: SharedCostMethod;
@@ -23,15 +22,10 @@ export interface NewSharedCostPolicy {
 export function createSharedCostPolicy(
   em: EntityManager,
   policy: NewSharedCostPolicy,
-  request: {
-    readonly actor: Session;
-    readonly now: Date;
-    readonly reason: string;
-    readonly requestId?: string | undefined;
-  },
+  request: ReasonedRequest,
 ): Promise<SharedCostPolicy> {
   const { method, resourceKind, effectiveFrom } = policy;
-  const { actor, now, reason, requestId } = request;
+  const { actor, now, reason } = request;
   return em.transactional(async (transaction) => {
     const [created] = await transaction.execute<{ id: string }[]>(
       `insert into shared_cost_policies (method, resource_kind, effective_from, reason, created_at, created_by)
@@ -45,14 +39,10 @@ export function createSharedCostPolicy(
         { context: { effective_from: effectiveFrom } },
       );
     }
-    await recordAudit(transaction, actor, {
-      occurredAt: now,
+    await recordChange(transaction, request, {
       action: 'shared_cost_policy.create',
-      subjectType: 'shared_cost_policy',
       subjectId: created.id,
-      reason,
       after: { method, resource_kind: resourceKind, effective_from: effectiveFrom },
-      ...(requestId === undefined ? {} : { requestId }),
     });
     return transaction.findOneOrFail(SharedCostPolicy, { id: created.id });
   });
